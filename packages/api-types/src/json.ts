@@ -47,3 +47,20 @@ export function stringifyJson(value: unknown, indent?: number): string {
     throw error;
   }
 }
+
+/** True when two values would be the same JSON document; the order of members does not count. */
+export function jsonEqual(left: unknown, right: unknown): boolean {
+  if (left === right) return true;
+  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false;
+  if (Array.isArray(left) !== Array.isArray(right)) return false;
+  const names = definedMembers(left);
+  return (
+    names.length === definedMembers(right).length &&
+    names.every((name) => Object.hasOwn(right, name) && jsonEqual(Reflect.get(left, name), Reflect.get(right, name)))
+  );
+}
+
+// JSON has no undefined: a member holding it is not written.
+function definedMembers(value: object): string[] {
+  return Object.keys(value).filter((name) => Reflect.get(value, name) !== undefined);
+}

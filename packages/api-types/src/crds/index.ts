@@ -1,0 +1,34 @@
+// The six kinds, as CRD objects and as the YAML files that packages/api-types/crds holds (npm run generate).
+import { stringify } from 'yaml';
+import { toCustomResourceDefinition, type CustomResourceDefinition, type Kind } from './definition.ts';
+import { volumeGroupSnapshotClassKind } from './volume-group-snapshot-class.ts';
+import { volumeGroupSnapshotContentKind } from './volume-group-snapshot-content.ts';
+import { volumeGroupSnapshotKind } from './volume-group-snapshot.ts';
+import { volumeSnapshotClassKind } from './volume-snapshot-class.ts';
+import { volumeSnapshotContentKind } from './volume-snapshot-content.ts';
+import { volumeSnapshotKind } from './volume-snapshot.ts';
+
+export const snapshotKinds: readonly Kind[] = [
+  volumeSnapshotClassKind,
+  volumeSnapshotContentKind,
+  volumeSnapshotKind,
+  volumeGroupSnapshotClassKind,
+  volumeGroupSnapshotContentKind,
+  volumeGroupSnapshotKind,
+];
+
+/** The CustomResourceDefinitions of all six kinds: fresh objects, ready to be created in a cluster. */
+export function snapshotCrds(): CustomResourceDefinition[] {
+  return snapshotKinds.map(toCustomResourceDefinition);
+}
+
+/** File name (as upstream names them) to YAML text. */
+export function snapshotCrdFiles(): Map<string, string> {
+  return new Map(snapshotCrds().map((crd) => [`${crd.spec.group}_${crd.spec.names.plural}.yaml`, crdYaml(crd)]));
+}
+
+function crdYaml(crd: CustomResourceDefinition): string {
+  const head = '# Written by `npm run generate` from packages/api-types/src/crds: change it there.\n---\n';
+  // Short keys and values would otherwise be shared as anchors, which few people like to read.
+  return head + stringify(crd, { lineWidth: 120, aliasDuplicateObjects: false });
+}

@@ -1,0 +1,10 @@
+// The list of all generators: add one here, and `npm run generate` and its --check know it.
+import { snapshotCrdFiles } from '@snapshot-stack/api-types';
+import type { Generator } from './generator.ts';
+
+const crds: Generator = {
+  name: 'crds',
+  files: async () => new Map([...snapshotCrdFiles()].map(([name, text]) => [`packages/api-types/crds/${name}`, text])),
+};
+
+export const generators: readonly Generator[] = [crds];
