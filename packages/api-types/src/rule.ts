@@ -107,8 +107,7 @@ export function nameAndNamespaceImmutable(path: string): Rule {
     remedy: 'keep the reference as it was; content for another snapshot is another object',
     transition: true,
     // Where a member is missing CEL ends in an error, which the API server treats as a broken rule.
-    holds: (self, old) =>
-      ['name', 'namespace'].every((field) => has(self, field) && has(old, field) && memberOf(self, field) === memberOf(old, field)),
+    holds: (self, old) => ['name', 'namespace'].every((field) => has(self, field) && has(old, field) && memberOf(self, field) === memberOf(old, field)),
   };
 }
 

@@ -17,9 +17,7 @@ export function shapeFaults(schema: Schema, value: unknown, path = ''): Violatio
 
 function memberFaults(schema: Schema, value: object, path: string): Violation[] {
   const absent = (name: string) => !Object.hasOwn(value, name) || (Reflect.get(value, name) ?? undefined) === undefined;
-  const missing = (schema.required ?? [])
-    .filter(absent)
-    .map((name) => fault(join(path, name), 'required', 'Required value', `set ${join(path, name)}`));
+  const missing = (schema.required ?? []).filter(absent).map((name) => fault(join(path, name), 'required', 'Required value', `set ${join(path, name)}`));
   const present = Object.keys(value).filter((name) => !absent(name));
   const inner = present.flatMap((name) => {
     const member = schema.properties && Object.hasOwn(schema.properties, name) ? schema.properties[name] : schema.additionalProperties;

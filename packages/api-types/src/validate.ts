@@ -3,12 +3,7 @@
 // and an answer of the API server cannot differ. Fields unknown to the schema are no fault: the server prunes them.
 import { snapshotKinds } from './crds/index.ts';
 import { objectSchema, type Kind, type KindVersion } from './crds/definition.ts';
-import type {
-  VolumeGroupSnapshot,
-  VolumeGroupSnapshotClass,
-  VolumeGroupSnapshotContent,
-  VolumeGroupSnapshotContentV1Beta1,
-} from './group-snapshot.ts';
+import type { VolumeGroupSnapshot, VolumeGroupSnapshotClass, VolumeGroupSnapshotContent, VolumeGroupSnapshotContentV1Beta1 } from './group-snapshot.ts';
 import type { KubeObject } from './meta.ts';
 import type { Schema } from './schema.ts';
 import { shapeFaults } from './shape.ts';
@@ -69,9 +64,7 @@ function validateWith(kind: Kind, object: KubeObject, old: KubeObject | undefine
   const version = versionOf(kind, object);
   if (version === undefined) {
     const known = kind.versions.map(({ name }) => `${kind.group}/${name}`).join(', ');
-    return [
-      { field: 'apiVersion', rule: 'known-version', message: `${object.apiVersion} is no version of ${kind.kind}`, remedy: `write one of ${known}` },
-    ];
+    return [{ field: 'apiVersion', rule: 'known-version', message: `${object.apiVersion} is no version of ${kind.kind}`, remedy: `write one of ${known}` }];
   }
   const schema = objectSchema(kind, version);
   const faults = shapeFaults(schema, object);

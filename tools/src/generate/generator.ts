@@ -26,10 +26,7 @@ export async function generateAll(generators: readonly Generator[]): Promise<Gen
 }
 
 /** The files whose text in the tree is another, or that are not there at all (`read` gives undefined). */
-export async function differences(
-  files: readonly GeneratedFile[],
-  read: (path: string) => Promise<string | undefined>,
-): Promise<GeneratedFile[]> {
+export async function differences(files: readonly GeneratedFile[], read: (path: string) => Promise<string | undefined>): Promise<GeneratedFile[]> {
   const stale: GeneratedFile[] = [];
   for (const file of files) {
     if ((await read(file.path)) !== file.text) stale.push(file);

@@ -64,10 +64,9 @@ function members(version: GroupVersion): Record<string, Schema> {
         deletionPolicy: deletionPolicy('the group snapshot'),
         driver: driverName(onceSet('driver')),
         source,
-        volumeGroupSnapshotClassName: text(
-          'The VolumeGroupSnapshotClass that the group was asked for with. The class may have changed or gone since.',
-          { rules: onceSet('volumeGroupSnapshotClassName') },
-        ),
+        volumeGroupSnapshotClassName: text('The VolumeGroupSnapshotClass that the group was asked for with. The class may have changed or gone since.', {
+          rules: onceSet('volumeGroupSnapshotClassName'),
+        }),
         volumeGroupSnapshotRef: reference(late),
       },
       { required: ['deletionPolicy', 'driver', 'source', 'volumeGroupSnapshotRef'] },

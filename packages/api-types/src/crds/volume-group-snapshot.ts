@@ -18,11 +18,7 @@ function members(version: GroupVersion): Record<string, Schema> {
       }),
     },
     {
-      rules: [
-        requiredOnceSet('selector'),
-        requiredOnceSet('volumeGroupSnapshotContentName'),
-        exactlyOneOf('selector', 'volumeGroupSnapshotContentName'),
-      ],
+      rules: [requiredOnceSet('selector'), requiredOnceSet('volumeGroupSnapshotContentName'), exactlyOneOf('selector', 'volumeGroupSnapshotContentName')],
     },
   );
   return {

@@ -3,7 +3,18 @@
 import { exactlyOneOf, immutable, nameAndNamespaceSet, requiredOnceSet } from '../rule.ts';
 import { int64, record, text, type Schema } from '../schema.ts';
 import type { Kind } from './definition.ts';
-import { approval, deletionPolicy, deletionPolicyColumn, driverColumn, driverName, objectReference, readyColumn, readyToUse, snapshotError, useV1Instead } from './parts.ts';
+import {
+  approval,
+  deletionPolicy,
+  deletionPolicyColumn,
+  driverColumn,
+  driverName,
+  objectReference,
+  readyColumn,
+  readyToUse,
+  snapshotError,
+  useV1Instead,
+} from './parts.ts';
 
 /** `v1beta1` is v1 without rules and without what came later. */
 function members(version: 'v1' | 'v1beta1'): Record<string, Schema> {
@@ -14,9 +25,7 @@ function members(version: 'v1' | 'v1beta1'): Record<string, Schema> {
       snapshotHandle: text('The id (CSI snapshot_id) of a snapshot that exists already.', isV1 ? { rules: [immutable('snapshotHandle')] } : {}),
       volumeHandle: text('The id (CSI volume_id) of the volume to take a snapshot of.', isV1 ? { rules: [immutable('volumeHandle')] } : {}),
     },
-    isV1
-      ? { rules: [requiredOnceSet('volumeHandle'), requiredOnceSet('snapshotHandle'), exactlyOneOf('volumeHandle', 'snapshotHandle')] }
-      : {},
+    isV1 ? { rules: [requiredOnceSet('volumeHandle'), requiredOnceSet('snapshotHandle'), exactlyOneOf('volumeHandle', 'snapshotHandle')] } : {},
   );
   return {
     spec: record(
