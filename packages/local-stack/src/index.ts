@@ -1,0 +1,4 @@
+export { COMPONENTS, commandOf, paths, type ComponentName, type StackLayout } from './components.ts';
+export { LocalStack, LocalStackError, publishedDevice, publishedPath, startLocalStack, type LocalStackOptions } from './local-stack.ts';
+export { ManagedProcess, tailOf, type ManagedProcessOptions, type ProcessExit } from './managed-process.ts';
+export { loopDevicesBelow, mountsBelow, removeRemains } from './remains.ts';

@@ -1,0 +1,175 @@
+// The whole stack as separate processes on one machine, for the demo, the benchmarks and e2e. A component
+// that dies is started again, as kubelet would do it, a bounded number of times.
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createClient, loadConnection, type Client, type Connection } from '@snapshot-stack/runtime';
+import { COMPONENTS, commandOf, paths, type ComponentName, type StackLayout } from './components.ts';
+import { ManagedProcess, tailOf, type ProcessExit } from './managed-process.ts';
+
+const RESTARTS_MAX = 5;
+const READY_WITHIN_MS = 20_000;
+const STOP_GRACE_MS = 5_000;
+const POLL_MS = 20;
+
+export interface LocalStackOptions extends Partial<Omit<StackLayout, 'dir'>> {
+  dir: string;
+  /** The components to run; all of them when left out. */
+  components?: readonly ComponentName[];
+  /** The processes outlive this one. */
+  detached?: boolean;
+  /** Told of every unexpected end and what is done about it. */
+  onTrouble?: (message: string) => void;
+}
+
+export class LocalStackError extends Error {
+  override readonly name = 'LocalStackError';
+}
+
+function describeExit(exit: ProcessExit): string {
+  return exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
+}
+
+/** Restarts happen only while the stack is up: not before the API server is ready, not while all is being stopped. */
+interface Supervision {
+  up: boolean;
+  failed: (error: LocalStackError) => void;
+}
+
+export class LocalStack {
+  readonly layout: StackLayout;
+  readonly client: Client;
+  readonly connection: Connection;
+  readonly #processes: ReadonlyMap<ComponentName, ManagedProcess>;
+  readonly #supervision: Supervision;
+
+  constructor(layout: StackLayout, connection: Connection, processes: ReadonlyMap<ComponentName, ManagedProcess>, supervision: Supervision) {
+    this.layout = layout;
+    this.connection = connection;
+    this.client = createClient(connection, { userAgent: 'local-stack' });
+    this.#processes = processes;
+    this.#supervision = supervision;
+  }
+
+  get kubeconfig(): string {
+    return paths.kubeconfig(this.layout);
+  }
+
+  /** Component → pid of those that run now. */
+  pids(): Map<ComponentName, number> {
+    const running = [...this.#processes].flatMap(([name, process]) => (process.pid === undefined ? [] : [[name, process.pid] as const]));
+    return new Map(running);
+  }
+
+  process(name: ComponentName): ManagedProcess {
+    const found = this.#processes.get(name);
+    if (found === undefined) throw new LocalStackError(`this stack runs no ${name}; it was started with ${[...this.#processes.keys()].join(', ')}`);
+    return found;
+  }
+
+  /** Stops all processes, last started first, so that each can still say goodbye to those it depends on. */
+  async stop(): Promise<void> {
+    this.#supervision.up = false;
+    for (const process of [...this.#processes.values()].toReversed()) await process.stop(STOP_GRACE_MS);
+  }
+
+  /** Lets the processes of a detached stack live on. */
+  abandon(): void {
+    this.#supervision.up = false;
+    for (const process of this.#processes.values()) process.abandon();
+  }
+}
+
+/** Where a published filesystem volume shows up for a pod; as kubelet lays it out. */
+export function publishedPath(layout: StackLayout, podUid: string, volumeName: string): string {
+  return `${paths.kubeletRoot(layout)}/pods/${podUid}/volumes/kubernetes.io~csi/${volumeName}/mount`;
+}
+
+/** Where a published block volume's device shows up for a pod. */
+export function publishedDevice(layout: StackLayout, podUid: string, volumeName: string): string {
+  return `${paths.kubeletRoot(layout)}/plugins/kubernetes.io/csi/volumeDevices/publish/${volumeName}/${podUid}`;
+}
+
+/** A start script per component, so that one that was killed can be started again by hand. */
+async function writeScripts(layout: StackLayout, names: readonly ComponentName[]): Promise<void> {
+  await mkdir(`${layout.dir}/bin`, { recursive: true });
+  for (const name of names) {
+    const quoted = commandOf(name, layout).map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`);
+    const script = paths.script(layout, name);
+    await writeFile(script, `#!/bin/sh\n# Starts ${name} again, with the same flags.\nexec ${quoted.join(' ')}\n`);
+    await chmod(script, 0o755);
+  }
+}
+
+function manage(name: ComponentName, layout: StackLayout, options: LocalStackOptions, supervision: Supervision): ManagedProcess {
+  let restarts = 0;
+  const process = new ManagedProcess({
+    name,
+    command: commandOf(name, layout),
+    logPath: paths.log(layout, name),
+    detached: options.detached ?? false,
+    onUnexpectedExit: (exit) => {
+      if (!supervision.up) return;
+      const how = `${name} ended with ${describeExit(exit)}`;
+      if (exit.signal !== 'SIGKILL' && restarts >= RESTARTS_MAX) {
+        supervision.failed(new LocalStackError(`${how} for the ${restarts + 1}th time; its last words:\n${tailOf(paths.log(layout, name))}`));
+        return;
+      }
+      restarts++;
+      options.onTrouble?.(`${how}; starting it again`);
+      setTimeout(() => supervision.up && process.start(), Math.min(2_000, 100 * 2 ** restarts));
+    },
+  });
+  return process;
+}
+
+/** Waits for the API server's kubeconfig and its ready line; says why when it ends before that. */
+async function apiServerReady(layout: StackLayout, apiserver: ManagedProcess): Promise<void> {
+  const log = paths.log(layout, 'apiserver');
+  let ended: ProcessExit | undefined;
+  void apiserver.exited().then((exit) => (ended = exit));
+  const deadline = Date.now() + READY_WITHIN_MS;
+  while (Date.now() < deadline) {
+    if (existsSync(log) && /^ready https:/m.test(await readFile(log, 'utf8'))) return;
+    if (ended !== undefined) throw new LocalStackError(`the API server did not start: ${tailOf(log) || describeExit(ended)}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  throw new LocalStackError(`the API server was not ready within ${READY_WITHIN_MS / 1000} s; its last words:\n${tailOf(log)}`);
+}
+
+/**
+ * Starts the stack. The API server is ready on return; the others come up by themselves and may be used at
+ * once, since everything is asked for through the API.
+ * @param onFailure called when a component keeps dying; the stack is then of no use any more
+ * @throws LocalStackError when the API server does not start, with its own reason
+ */
+export async function startLocalStack(options: LocalStackOptions, onFailure: (error: LocalStackError) => void): Promise<LocalStack> {
+  const layout: StackLayout = {
+    dir: options.dir,
+    stateDir: options.stateDir ?? `${options.dir}/state`,
+    port: options.port ?? 0,
+    nodeName: options.nodeName ?? 'laptop',
+    driverName: options.driverName ?? 'hostpath.csi.k8s.io',
+    extraFlags: options.extraFlags ?? {},
+  };
+  const names = options.components ?? COMPONENTS;
+  await mkdir(`${layout.dir}/csi`, { recursive: true, mode: 0o700 });
+  await mkdir(paths.kubeletRoot(layout), { recursive: true });
+  await mkdir(layout.stateDir, { recursive: true, mode: 0o700 });
+  await writeScripts(layout, names);
+  const supervision: Supervision = { up: false, failed: onFailure };
+  const processes = new Map(names.map((name) => [name, manage(name, layout, options, supervision)]));
+  try {
+    const apiserver = processes.get('apiserver');
+    apiserver?.start();
+    // The driver needs no API server: it starts meanwhile.
+    processes.get('hostpath-driver')?.start();
+    if (apiserver !== undefined) await apiServerReady(layout, apiserver);
+    const connection = await loadConnection({ kubeconfig: paths.kubeconfig(layout) });
+    supervision.up = true;
+    for (const process of processes.values()) process.start();
+    return new LocalStack(layout, connection, processes, supervision);
+  } catch (error) {
+    for (const process of processes.values()) await process.stop(STOP_GRACE_MS);
+    throw error;
+  }
+}

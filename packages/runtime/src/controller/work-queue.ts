@@ -1,0 +1,207 @@
+// A de-duplicating queue of keys: a key is worked on by one worker at a time, and however often it is added
+// meanwhile, it is worked on once more afterwards. A failing key comes back after a growing delay of its own.
+import { backoffDelay, type Clock, type Metrics, type Random, type Timer } from '../process/index.ts';
+
+export interface WorkQueueOptions {
+  name: string;
+  clock: Clock;
+  random?: Random;
+  /** Delay after the first failure of a key; doubles with each further one. 1 s by default. */
+  startMs?: number;
+  /** 5 min by default. */
+  maxMs?: number;
+  /** Share of the delay left to chance, so that many keys that failed together do not return together; 0.1 by default. */
+  jitter?: number;
+  metrics?: Metrics;
+}
+
+interface Delayed {
+  at: number;
+  timer: Timer;
+}
+
+interface QueueMetrics {
+  added(): void;
+  retried(): void;
+  waited(seconds: number): void;
+  worked(seconds: number): void;
+}
+
+const BUCKETS = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10];
+
+/** The names and labels of client-go's workqueue metrics, once per registry. */
+const families = new WeakMap<Metrics, (queue: string, depth: () => number) => QueueMetrics>();
+
+function metricsFor(metrics: Metrics | undefined, queue: string, depth: () => number): QueueMetrics | undefined {
+  if (metrics === undefined) return undefined;
+  const make = families.get(metrics) ?? defineFamilies(metrics);
+  families.set(metrics, make);
+  return make(queue, depth);
+}
+
+function defineFamilies(metrics: Metrics): (queue: string, depth: () => number) => QueueMetrics {
+  const labels = ['name'] as const;
+  const depthGauge = metrics.gauge({ name: 'workqueue_depth', help: 'Current depth of workqueue', labels });
+  const adds = metrics.counter({ name: 'workqueue_adds_total', help: 'Total number of adds handled by workqueue', labels });
+  const retries = metrics.counter({ name: 'workqueue_retries_total', help: 'Total number of retries handled by workqueue', labels });
+  const wait = metrics.histogram({
+    name: 'workqueue_queue_duration_seconds',
+    help: 'How long in seconds an item stays in workqueue before being requested',
+    labels,
+    buckets: BUCKETS,
+  });
+  const work = metrics.histogram({
+    name: 'workqueue_work_duration_seconds',
+    help: 'How long in seconds processing an item from workqueue takes',
+    labels,
+    buckets: BUCKETS,
+  });
+  return (name, depth) => ({
+    added: () => {
+      adds.inc({ name });
+      depthGauge.set({ name }, depth());
+    },
+    retried: () => retries.inc({ name }),
+    waited: (seconds) => {
+      wait.observe({ name }, seconds);
+      depthGauge.set({ name }, depth());
+    },
+    worked: (seconds) => work.observe({ name }, seconds),
+  });
+}
+
+export class WorkQueue {
+  readonly name: string;
+  readonly #clock: Clock;
+  readonly #backoff: { startMs: number; maxMs: number; jitter: number; random: Random };
+  readonly #metrics: QueueMetrics | undefined;
+  /** Keys that wait for a worker, with the time since when. */
+  readonly #ready = new Map<string, number>();
+  /** Keys being worked on, with the time since when. */
+  readonly #active = new Map<string, number>();
+  /** Added while active: to be worked on once more. */
+  readonly #again = new Set<string>();
+  readonly #delayed = new Map<string, Delayed>();
+  readonly #failures = new Map<string, number>();
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(options: WorkQueueOptions) {
+    this.name = options.name;
+    this.#clock = options.clock;
+    this.#backoff = {
+      startMs: options.startMs ?? 1_000,
+      maxMs: options.maxMs ?? 300_000,
+      jitter: options.jitter ?? 0.1,
+      random: options.random ?? Math.random,
+    };
+    this.#metrics = metricsFor(options.metrics, options.name, () => this.#ready.size);
+  }
+
+  /** Keys waiting for a worker; neither active nor delayed ones count. */
+  get length(): number {
+    return this.#ready.size;
+  }
+
+  /** True when nothing waits, is delayed, or is worked on. */
+  get idle(): boolean {
+    return this.#ready.size === 0 && this.#active.size === 0 && this.#delayed.size === 0;
+  }
+
+  add(key: string): void {
+    if (this.#active.has(key)) {
+      this.#again.add(key);
+      return;
+    }
+    if (this.#ready.has(key)) return;
+    this.#ready.set(key, this.#clock.now());
+    this.#metrics?.added();
+    this.#waiting.shift()?.();
+  }
+
+  /** Adds the key after `ms`; of several delays the earliest counts. */
+  addAfter(key: string, ms: number): void {
+    if (ms <= 0) {
+      this.add(key);
+      return;
+    }
+    const at = this.#clock.now() + ms;
+    const pending = this.#delayed.get(key);
+    if (pending !== undefined) {
+      if (pending.at <= at) return;
+      pending.timer.cancel();
+    }
+    const timer = this.#clock.setTimer(ms, () => {
+      this.#delayed.delete(key);
+      this.add(key);
+    });
+    this.#delayed.set(key, { at, timer });
+  }
+
+  /** Adds the key after its own growing delay, which is returned in milliseconds. */
+  addRateLimited(key: string): number {
+    const failures = this.failures(key);
+    this.#failures.set(key, failures + 1);
+    const delay = backoffDelay(this.#backoff, failures);
+    this.#metrics?.retried();
+    this.addAfter(key, delay);
+    return delay;
+  }
+
+  /** How often the key has failed since it was last forgotten. */
+  failures(key: string): number {
+    return this.#failures.get(key) ?? 0;
+  }
+
+  /** The key succeeded: its next failure starts from the shortest delay. */
+  forget(key: string): void {
+    this.#failures.delete(key);
+  }
+
+  /** Waits for a key to work on; {@link done} must follow. Rejects with the signal's reason when it aborts. */
+  async get(signal: AbortSignal): Promise<string> {
+    for (;;) {
+      signal.throwIfAborted();
+      const next = this.#ready.entries().next();
+      if (next.done !== true) {
+        const [key, since] = next.value;
+        const now = this.#clock.now();
+        this.#ready.delete(key);
+        this.#active.set(key, now);
+        this.#metrics?.waited((now - since) / 1_000);
+        return key;
+      }
+      await this.#wait(signal);
+    }
+  }
+
+  #wait(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        signal.removeEventListener('abort', abort);
+        resolve();
+      };
+      const abort = (): void => {
+        const at = this.#waiting.indexOf(wake);
+        if (at >= 0) this.#waiting.splice(at, 1);
+        resolve();
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      this.#waiting.push(wake);
+    });
+  }
+
+  /** The work on a key has ended, well or not. */
+  done(key: string): void {
+    const since = this.#active.get(key);
+    if (since === undefined) return;
+    this.#active.delete(key);
+    this.#metrics?.worked((this.#clock.now() - since) / 1_000);
+    if (this.#again.delete(key)) this.add(key);
+  }
+
+  /** Drops all delayed keys; for the end of the process. */
+  close(): void {
+    for (const { timer } of this.#delayed.values()) timer.cancel();
+    this.#delayed.clear();
+  }
+}

@@ -1,0 +1,13 @@
+/** A source of numbers in [0, 1). Production code passes Math.random, simulations a seeded one. */
+export type Random = () => number;
+
+/** The same numbers for the same seed, on every machine (mulberry32). Not for secrets. */
+export function seededRandom(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
