@@ -166,7 +166,17 @@ export interface Lease extends KubeObject {
 }
 
 export interface CsiDriver extends KubeObject {
-  spec: Record<string, unknown>;
+  spec: {
+    /** True when absent. */
+    attachRequired?: boolean;
+    /** False when absent. */
+    podInfoOnMount?: boolean;
+    storageCapacity?: boolean;
+    fsGroupPolicy?: 'ReadWriteOnceWithFSType' | 'File' | 'None';
+    volumeLifecycleModes?: ('Persistent' | 'Ephemeral')[];
+    requiresRepublish?: boolean;
+    seLinuxMount?: boolean;
+  };
 }
 
 export interface CsiNode extends KubeObject {

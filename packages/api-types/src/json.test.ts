@@ -13,12 +13,7 @@ describe('JSON without loss', () => {
   );
 
   it('keeps safe integers as numbers, also beside one that is not', () => {
-    expect(parseJson('[9007199254740991,-9007199254740991,0,9007199254740993]')).toEqual([
-      9007199254740991,
-      -9007199254740991,
-      0,
-      9007199254740993n,
-    ]);
+    expect(parseJson('[9007199254740991,-9007199254740991,0,9007199254740993]')).toEqual([9007199254740991, -9007199254740991, 0, 9007199254740993n]);
   });
 
   it('leaves digits inside strings and member names alone', () => {
@@ -75,7 +70,10 @@ describe('equality of JSON values', () => {
   });
 
   it.each([
-    [[1, 2], [2, 1]],
+    [
+      [1, 2],
+      [2, 1],
+    ],
     [[], {}],
     [{ a: null }, {}],
     [{ a: 1 }, { a: '1' }],

@@ -58,9 +58,7 @@ describe('validation of snapshot objects', () => {
   it('lets sourceVolumeMode be set once, and neither changed nor removed after', () => {
     expect(validateContent(aContent({ sourceVolumeMode: 'Block' }), aContent())).toEqual([]);
     const block = aContent({ sourceVolumeMode: 'Block' });
-    expect(shortly(validateContent(aContent({ sourceVolumeMode: 'Filesystem' }), block))).toEqual([
-      'spec.sourceVolumeMode: sourceVolumeMode is immutable',
-    ]);
+    expect(shortly(validateContent(aContent({ sourceVolumeMode: 'Filesystem' }), block))).toEqual(['spec.sourceVolumeMode: sourceVolumeMode is immutable']);
     expect(shortly(validateContent(aContent({ sourceVolumeMode: null }), block))).toEqual(['spec: sourceVolumeMode is required once set']);
   });
 
@@ -105,9 +103,7 @@ describe('validation of snapshot objects', () => {
 
   it('takes an int64 beyond a double', () => {
     expect(validateContent({ ...aContent(), status: { creationTime: 1795412439123456789n, restoreSize: 0 } })).toEqual([]);
-    expect(shortly(validateContent({ ...aContent(), status: { restoreSize: -1 } }))).toEqual([
-      'status.restoreSize: should be greater than or equal to 0',
-    ]);
+    expect(shortly(validateContent({ ...aContent(), status: { restoreSize: -1 } }))).toEqual(['status.restoreSize: should be greater than or equal to 0']);
   });
 
   it('refuses versions it does not know, and leaves other kinds alone', () => {

@@ -1,1 +1,3 @@
-export {};
+// What other packages may use of devcluster.
+export { startDevCluster, type DevCluster, type DevClusterOptions } from './wire.ts';
+export { pathsBelow, type Paths } from './node/paths.ts';
