@@ -1,5 +1,5 @@
 // Who owns whom, over all resources of the cluster: one informer per resource, which keeps nothing but metadata.
-import type { KubeObject, OwnerReference, Resource } from '@snapshot-stack/api-types';
+import { isBeingDeleted, type KubeObject, type OwnerReference, type Resource } from '@snapshot-stack/api-types';
 import { Informer, type Client, type Clock, type Log, type Random } from '@snapshot-stack/runtime';
 import { isCollectable, type ServedResource } from './discovery.ts';
 
@@ -70,14 +70,16 @@ export class ObjectGraph {
     const { client, clock, random, log, touch } = this.#options;
     const indexers = { [UID]: ({ metadata }: KubeObject) => [metadata.uid ?? ''], [OWNER]: ownersOf };
     const informer = new Informer<KubeObject>({ client, resource, indexers, transform: metadataOnly, clock, random, log });
-    const touchWithOwners = (object: KubeObject) => [object.metadata.uid ?? '', ...ownersOf(object)].forEach(touch);
+    const touchAll = (uids: readonly string[]) => uids.forEach(touch);
+    const dependentsOf = ({ metadata }: KubeObject) => this.dependentsOf(metadata.uid ?? '').map(({ object }) => object.metadata.uid ?? '');
     informer.on({
-      added: touchWithOwners,
-      updated: touchWithOwners,
-      deleted: (object) => {
-        ownersOf(object).forEach(touch);
-        for (const dependent of this.dependentsOf(object.metadata.uid ?? '')) touch(dependent.object.metadata.uid ?? '');
+      added: (object) => touchAll([object.metadata.uid ?? '', ...ownersOf(object), ...(isBeingDeleted(object) ? dependentsOf(object) : [])]),
+      // Owners that were dropped may have waited for just that; dependents may have to go before a deleted owner.
+      updated: (object, old) => {
+        touchAll([object.metadata.uid ?? '', ...ownersOf(object), ...ownersOf(old)]);
+        if (isBeingDeleted(object)) touchAll(dependentsOf(object));
       },
+      deleted: (object) => touchAll([...ownersOf(object), ...dependentsOf(object)]),
     });
     const stop = new AbortController();
     void informer.run(AbortSignal.any([signal, stop.signal])).catch((error: unknown) => {
