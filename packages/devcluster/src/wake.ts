@@ -79,7 +79,20 @@ export function wakeOnEvents(informers: Informers, queues: Queues, context: Cont
     for (const claim of caches.claims.list()) for (const queue of [queues.claims, queues.expansion]) queue.add(keyOf(claim));
     for (const pod of caches.pods.list()) wakePod(pod, queues);
   });
+  // A driver's topology comes as labels of the node, which may be what a pod waits for.
+  on(informers.nodes, () => {
+    for (const pod of caches.pods.list()) if (!pod.spec.nodeName) wakePod(pod, queues);
+    for (const claim of unboundClaims()) queues.claims.add(keyOf(claim));
+  });
   on(informers.namespaces, (namespace) => queues.namespaces.add(keyOf(namespace)));
+}
+
+/** A driver has registered: all that waited for it goes on, also uses whose pods are gone and only the journal knows. */
+export async function wakeForDriver(queues: Queues, { caches, journal }: Context): Promise<void> {
+  for (const pod of caches.pods.list()) wakePod(pod, queues);
+  for (const { podUid } of await journal.all()) queues.pods.add(podUid);
+  for (const attachment of caches.attachments.list()) queues.attachments.add(keyOf(attachment));
+  for (const claim of caches.claims.list()) queues.expansion.add(keyOf(claim));
 }
 
 function on<T extends KubeObject>(informer: Informer<T>, wake: (object: T) => void): void {

@@ -11,7 +11,7 @@ import { Journal } from './node/journal.ts';
 import { pathsBelow } from './node/paths.ts';
 import { registerNode } from './node/register.ts';
 import { Mounter } from './pod/mount.ts';
-import { makeQueues, wakeOnEvents, type Queues } from './wake.ts';
+import { makeQueues, wakeForDriver, wakeOnEvents, type Queues } from './wake.ts';
 
 export interface DevClusterOptions {
   readonly client: Client;
@@ -80,10 +80,9 @@ async function prepare(context: Context, informers: Informers, queues: Queues, s
   await Promise.all(Object.values(informers).map((informer) => informer.synced(signal)));
   await registerNode(context, signal);
   context.drivers.onRegistered((driver) => {
-    void registerNode(context, signal).catch((error: unknown) => {
-      if (!signal.aborted) context.log.error('cannot register the driver on the node object', { driver: driver.name, error });
+    void Promise.all([registerNode(context, signal), wakeForDriver(queues, context)]).catch((error: unknown) => {
+      if (!signal.aborted) context.log.error('cannot take up a driver that registered', { driver: driver.name, error });
     });
-    for (const attachment of context.caches.attachments.list()) queues.attachments.add(attachment.metadata.name ?? '');
   });
   // Pods that went while this process was away are known by the journal only.
   for (const { podUid } of await context.journal.all()) queues.pods.add(podUid);
@@ -91,10 +90,18 @@ async function prepare(context: Context, informers: Informers, queues: Queues, s
 
 /** Asks which resources there are, now and whenever a CRD changes; one question after the other. */
 function resourceFollower({ client, log }: Context, graph: ObjectGraph, { definitions }: Informers, signal: AbortSignal): () => Promise<void> {
-  let asked: Promise<void> = Promise.resolve();
+  let current: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
+  // However many changes come while a question is open, one more question follows it.
   const follow = (): Promise<void> => {
-    asked = asked.catch(() => {}).then(async () => graph.follow(await discover(client, signal), signal));
-    return asked;
+    next ??= current
+      .catch(() => {})
+      .then(async () => {
+        current = next ?? current;
+        next = undefined;
+        await graph.follow(await discover(client, signal), signal);
+      });
+    return next;
   };
   const followLater = () => {
     if (!definitions.hasSynced) return;
