@@ -1,0 +1,457 @@
+// From a request to an answer: authentication, authorization, the resource and the verb, and a Status for all
+// that goes wrong. One function per kind of request; the rules are elsewhere.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { parseJson, stringifyJson, type KubeObject, type Status } from '@snapshot-stack/api-types';
+import type { Authenticator } from '../auth/authenticator.ts';
+import * as discovery from '../discovery/discovery.ts';
+import type { Faults } from '../faults/faults.ts';
+import { getObject, listObjects, selectorOf, type ListResult } from '../list/reader.ts';
+import { serveWatch } from '../list/watcher.ts';
+import { applyPatch, PATCH_TYPES } from '../patch/apply-patch.ts';
+import type { Catalogue } from '../registry/catalogue.ts';
+import { groupVersionOf, storageKeyOf, type ResourceDefinition, type Verb } from '../registry/resource.ts';
+import { keyFor, type DeleteRequest, type User, type WriteContext, type Writer } from '../registry/writer.ts';
+import { StatusError, badRequest, forbidden, methodNotAllowed, resourceNotFound, unauthorized, unsupportedMediaType } from '../status.ts';
+import type { Store } from '../store/store.ts';
+import { readBody, sendBody } from './body.ts';
+import { parseResourcePath, type ResourcePath } from './request-info.ts';
+import type { RequestLog } from './request-log.ts';
+
+const VERSION = {
+  major: '1',
+  minor: '36',
+  gitVersion: 'v1.36.0',
+  gitCommit: '0000000000000000000000000000000000000000',
+  gitTreeState: 'clean',
+  buildDate: '2026-04-22T00:00:00Z',
+  goVersion: 'go1.26',
+  compiler: 'snapshot-stack',
+  platform: 'linux/amd64',
+};
+const BODY_TYPES = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+
+export interface HandlerOptions {
+  store: Store;
+  catalogue: Catalogue;
+  writer: Writer;
+  authenticator: Authenticator;
+  log: RequestLog;
+  faults: Faults;
+  /** host:port, as discovery shows it. */
+  address: () => string;
+  /** Called after a CustomResourceDefinition was written. */
+  onDefinitions: () => Promise<void>;
+}
+
+interface Call {
+  request: IncomingMessage;
+  response: ServerResponse;
+  query: URLSearchParams;
+  path: string;
+  user: User;
+}
+
+interface ResourceCall extends Call {
+  definition: ResourceDefinition;
+  target: ResourcePath;
+  verb: Verb;
+}
+
+export class Handler {
+  readonly #options: HandlerOptions;
+
+  constructor(options: HandlerOptions) {
+    this.#options = options;
+  }
+
+  /** Answers one request, whatever happens. */
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const record = this.#options.log.start(request, response);
+    try {
+      const url = new URL(request.url ?? '/', 'https://server');
+      const user = this.#options.authenticator.authenticate(request, (request.socket as TLSSocket).getPeerCertificate?.());
+      record.user = user?.name ?? '';
+      await this.#options.faults.beforeRequest(record, response);
+      if (user === undefined) throw unauthorized();
+      await this.#route({ request, response, query: url.searchParams, path: url.pathname, user });
+    } catch (error) {
+      await this.#fail(request, response, error);
+    }
+  }
+
+  async #fail(request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {
+    if (response.headersSent || response.destroyed) {
+      response.destroy();
+      return;
+    }
+    const status = error instanceof StatusError ? error.status : unexpected(error);
+    const retryAfter = status.details?.retryAfterSeconds;
+    if (retryAfter !== undefined) response.setHeader('Retry-After', String(retryAfter));
+    await sendBody(request, response, status.code ?? 500, 'application/json', `${stringifyJson(status)}\n`);
+    // What is left of an unread body must not be taken for the next request.
+    if (!request.complete) request.destroy();
+  }
+
+  async #route(call: Call): Promise<void> {
+    const fixed = await this.#fixedPath(call);
+    if (fixed !== undefined) {
+      await sendBody(call.request, call.response, 200, fixed.contentType, fixed.text);
+      return;
+    }
+    const target = parseResourcePath(call.path);
+    if (target === undefined) return this.#noSuchPath(call);
+    const definition = this.#options.catalogue.find(target.group, target.version, target.plural);
+    if (definition === undefined) {
+      if (target.group !== '' && !this.#builtinGroup(target.group)) return this.#noSuchPath(call);
+      throw resourceNotFound();
+    }
+    if (definition.custom && definition.namespaced && target.namespace === undefined && call.request.method === 'POST') return this.#noSuchPath(call);
+    if (target.subresource !== undefined && !this.#hasSubresource(definition, target.subresource)) throw resourceNotFound();
+    if (definition.deprecationWarning !== undefined) call.response.appendHeader('Warning', warningHeader(definition.deprecationWarning));
+    await this.#resource({ ...call, definition, target, verb: verbOf(call, target) });
+  }
+
+  #builtinGroup(group: string): boolean {
+    return this.#options.catalogue.all().some((definition) => definition.group === group && !definition.custom);
+  }
+
+  #hasSubresource(definition: ResourceDefinition, subresource: string): boolean {
+    if (subresource === 'status') return definition.strategy.hasStatus;
+    if (subresource === 'finalize') return definition.plural === 'namespaces' && definition.group === '';
+    return definition.subresources.includes(subresource);
+  }
+
+  async #noSuchPath({ request, response }: Call): Promise<void> {
+    await sendBody(request, response, 404, 'text/plain; charset=utf-8', '404 page not found\n');
+  }
+
+  async #fixedPath({ path, request }: Call): Promise<{ contentType: string; text: string } | undefined> {
+    const json = (body: object | undefined): { contentType: string; text: string } | undefined =>
+      body === undefined ? undefined : { contentType: 'application/json', text: `${stringifyJson(body)}\n` };
+    const { catalogue, address } = this.#options;
+    const trimmed = path.replace(/(.)\/$/, '$1');
+    const wantsAggregated =
+      /;as=APIGroupDiscoveryList/.test(String(request.headers.accept ?? '')) && /v=v2[,;\s]|v=v2$/.test(String(request.headers.accept ?? ''));
+    const discoveryType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+    switch (trimmed) {
+      case '/healthz':
+      case '/livez':
+      case '/readyz':
+        return { contentType: 'text/plain; charset=utf-8', text: 'ok' };
+      case '/version':
+        return json(VERSION);
+      case '/api':
+        return wantsAggregated
+          ? { contentType: discoveryType, text: stringifyJson(discovery.aggregated(catalogue, true)) }
+          : json(discovery.apiVersions(address()));
+      case '/apis':
+        return wantsAggregated
+          ? { contentType: discoveryType, text: stringifyJson(discovery.aggregated(catalogue, false)) }
+          : json(discovery.groupList(catalogue));
+    }
+    const [, root, first, second, more] = trimmed.split('/');
+    if (root === 'api' && first !== undefined && second === undefined) return json(discovery.resourceList(catalogue, '', first));
+    if (root !== 'apis' || first === undefined || more !== undefined) return undefined;
+    return json(second === undefined ? discovery.group(catalogue, first) : discovery.resourceList(catalogue, first, second));
+  }
+
+  async #resource(call: ResourceCall): Promise<void> {
+    const { verb, definition } = call;
+    if (!definition.verbs.includes(verb)) throw methodNotAllowed();
+    const denied = this.#options.authenticator.authorize(call.user, { verb, definition, target: call.target });
+    if (denied !== undefined) throw forbidden({ group: definition.group, kind: definition.plural }, call.target.name ?? '', denied);
+    switch (verb) {
+      case 'get':
+        return this.#get(call);
+      case 'list':
+        return this.#list(call);
+      case 'watch':
+        return this.#watch(call);
+      case 'create':
+        return this.#create(call);
+      case 'update':
+        return this.#update(call);
+      case 'patch':
+        return this.#patch(call);
+      case 'delete':
+        return this.#delete(call);
+      case 'deletecollection':
+        return this.#deleteCollection(call);
+    }
+  }
+
+  async #get({ definition, target, request, response }: ResourceCall): Promise<void> {
+    const entry = getObject(this.#options.store, definition, target.namespace, target.name ?? '');
+    await sendBody(request, response, 200, 'application/json', `${show(definition, entry.object, entry.json)}\n`);
+  }
+
+  async #list(call: ResourceCall): Promise<void> {
+    const result = this.#options.faults.list(call.definition, () => listObjects(this.#options.store, call.definition, call.target.namespace, call.query));
+    await sendBody(call.request, call.response, 200, 'application/json', listText(result));
+  }
+
+  #watch(call: ResourceCall): Promise<void> {
+    const { definition, target, query, response } = call;
+    const matches = selectorOf(definition, query, target.name);
+    serveWatch({
+      store: this.#options.store,
+      definition,
+      namespace: target.namespace,
+      query,
+      matches,
+      response,
+      show: undefined,
+      onOpen: (cut) => this.#options.faults.watching(definition, cut),
+    });
+    return Promise.resolve();
+  }
+
+  async #create(call: ResourceCall): Promise<void> {
+    const { definition, target } = call;
+    if (definition.namespaced && target.namespace === undefined) throw methodNotAllowed();
+    if (target.name !== undefined && !definition.custom) throw methodNotAllowed();
+    const body = await this.#object(call);
+    const written = await this.#options.writer.create(definition, target.namespace, body, this.#context(call, 'CreateOptions'), target.name);
+    await this.#answer(call, 201, written.object);
+  }
+
+  async #update(call: ResourceCall): Promise<void> {
+    const { definition, target } = call;
+    if (target.name === undefined) throw definition.custom ? badRequest('name must be provided') : methodNotAllowed();
+    const body = await this.#object(call);
+    const { name } = body.metadata;
+    if (name !== undefined && name !== '' && name !== target.name)
+      throw badRequest(`the name of the object (${name}) does not match the name on the URL (${target.name})`);
+    body.metadata.name = target.name;
+    const unversioned = (body.metadata.resourceVersion ?? '') === '';
+    const exists = this.#options.store.collection(storageKeyOf(definition)).get(keyFor(target.namespace, target.name)) !== undefined;
+    if (!exists && definition.strategy.allowsCreateOnUpdate === true && unversioned) {
+      const written = await this.#options.writer.create(definition, target.namespace, body, this.#context(call, 'UpdateOptions'));
+      return this.#answer(call, 201, written.object);
+    }
+    if (exists && unversioned && definition.strategy.allowsUnconditionalUpdate !== true) {
+      throw invalidVersion(definition, target.name);
+    }
+    const replace = (current: KubeObject): KubeObject => (target.subresource === 'finalize' ? finalized(current, body) : body);
+    const written = await this.#options.writer.update(
+      definition,
+      target.namespace,
+      target.name,
+      target.subresource,
+      replace,
+      this.#context(call, 'UpdateOptions'),
+    );
+    await this.#answer(call, 200, written.object);
+  }
+
+  async #patch(call: ResourceCall): Promise<void> {
+    const { definition, target, request } = call;
+    if (target.name === undefined) throw methodNotAllowed();
+    const contentType = String(request.headers['content-type'] ?? '').split(';')[0] ?? '';
+    if (!PATCH_TYPES.includes(contentType)) throw unsupportedMediaType(PATCH_TYPES);
+    const text = (await readBody(request)).toString('utf8');
+    const change = (current: KubeObject): KubeObject => applyPatch({ contentType, text, current, definition });
+    const written = await this.#options.writer.update(
+      definition,
+      target.namespace,
+      target.name,
+      target.subresource,
+      change,
+      this.#context(call, 'PatchOptions'),
+    );
+    await this.#answer(call, 200, written.object);
+  }
+
+  async #delete(call: ResourceCall): Promise<void> {
+    const { definition, target } = call;
+    const request = await this.#deleteRequest(call);
+    const result = await this.#options.writer.delete(definition, target.namespace, target.name ?? '', request, this.#context(call, 'DeleteOptions'));
+    if (definition.plural === 'customresourcedefinitions') await this.#options.onDefinitions();
+    const text = result.kind === 'Status' ? stringifyJson(result as Status) : show(definition, result as KubeObject);
+    await sendBody(call.request, call.response, 200, 'application/json', `${text}\n`);
+  }
+
+  async #deleteCollection(call: ResourceCall): Promise<void> {
+    const { definition, target } = call;
+    const request = await this.#deleteRequest(call);
+    const found = listObjects(this.#options.store, definition, target.namespace, call.query);
+    for (const { object } of found.entries) {
+      await this.#options.writer
+        .delete(definition, object.metadata.namespace, object.metadata.name ?? '', request, this.#context(call, 'DeleteOptions'))
+        .catch((error: unknown) => {
+          if (!(error instanceof StatusError && error.status.code === 404)) throw error;
+        });
+    }
+    if (definition.plural === 'customresourcedefinitions') await this.#options.onDefinitions();
+    await sendBody(call.request, call.response, 200, 'application/json', listText(found));
+  }
+
+  async #deleteRequest({ request, query }: ResourceCall): Promise<DeleteRequest> {
+    const text = (await readBody(request)).toString('utf8');
+    const body = text === '' ? {} : (parseBody(text, 'DeleteOptions') as DeleteRequest);
+    const policy = query.get('propagationPolicy');
+    const grace = query.get('gracePeriodSeconds');
+    return { ...body, ...(policy === null ? {} : { propagationPolicy: policy }), ...(grace === null ? {} : { gracePeriodSeconds: Number(grace) }) };
+  }
+
+  async #object({ request, definition, target }: ResourceCall): Promise<KubeObject> {
+    const contentType = String(request.headers['content-type'] ?? 'application/json').split(';')[0] ?? '';
+    if (!BODY_TYPES.includes(contentType)) throw unsupportedMediaType(BODY_TYPES);
+    const text = (await readBody(request)).toString('utf8');
+    const body = contentType === 'application/yaml' ? await parseYaml(text) : parseBody(text, definition.kind);
+    const object = body as KubeObject;
+    checkKind(object, definition);
+    object.apiVersion = groupVersionOf(definition);
+    object.kind = definition.kind;
+    object.metadata ??= {};
+    const { namespace } = object.metadata;
+    if (namespace !== undefined && namespace !== '' && namespace !== target.namespace) {
+      throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+    }
+    return object;
+  }
+
+  #context({ user, query, request, response }: ResourceCall, kind: string): WriteContext {
+    const agent = String(request.headers['user-agent'] ?? 'unknown');
+    const fieldManager = query.get('fieldManager') ?? (agent.split('/')[0] || 'unknown');
+    const dryRun = query.getAll('dryRun');
+    return {
+      user,
+      dryRun: dryRun.includes('All'),
+      fieldManager,
+      options: { kind, apiVersion: 'meta.k8s.io/v1', ...(dryRun.length === 0 ? {} : { dryRun }) },
+      warn: (message) => void response.appendHeader('Warning', warningHeader(message)),
+    };
+  }
+
+  async #answer({ definition, request, response }: ResourceCall, status: number, object: KubeObject): Promise<void> {
+    if (definition.plural === 'customresourcedefinitions') await this.#options.onDefinitions();
+    await sendBody(request, response, status, 'application/json', `${show(definition, object)}\n`);
+  }
+}
+
+/** An object in the version that was asked for; without a conversion webhook versions differ in nothing else. */
+function show(definition: ResourceDefinition, object: KubeObject, json?: string): string {
+  const apiVersion = groupVersionOf(definition);
+  if (object.apiVersion === apiVersion) return json ?? stringifyJson(object);
+  return stringifyJson({ ...object, apiVersion });
+}
+
+function listText(result: ListResult): string {
+  const { definition } = result;
+  const metadata = {
+    resourceVersion: result.resourceVersion,
+    ...(result.continue === undefined ? {} : { continue: result.continue }),
+    ...(result.remaining === undefined ? {} : { remainingItemCount: result.remaining }),
+  };
+  const head = `{"kind":"${definition.listKind}","apiVersion":"${groupVersionOf(definition)}","metadata":${JSON.stringify(metadata)},"items":[`;
+  const items = result.entries.map((entry) => {
+    if (definition.custom) return show(definition, entry.object, entry.json);
+    // Items of built-in lists carry no kind of their own.
+    const { kind: _kind, apiVersion: _apiVersion, ...rest } = entry.object;
+    return stringifyJson(rest);
+  });
+  return `${head}${items.join(',')}]}\n`;
+}
+
+function verbOf({ request, query }: Call, target: ResourcePath): Verb {
+  const named = target.name !== undefined;
+  const watches = query.get('watch') === 'true' || query.get('watch') === '1' || target.legacyWatch;
+  switch (request.method) {
+    case 'GET':
+    case 'HEAD':
+      if (target.legacyWatch || (watches && !named)) return 'watch';
+      return named ? 'get' : 'list';
+    case 'POST':
+      return 'create';
+    case 'PUT':
+      return 'update';
+    case 'PATCH':
+      return 'patch';
+    case 'DELETE':
+      return named ? 'delete' : 'deletecollection';
+    default:
+      throw methodNotAllowed();
+  }
+}
+
+function checkKind(object: KubeObject, definition: ResourceDefinition): void {
+  const expected = groupVersionOf(definition);
+  const { kind = '', apiVersion = '' } = object;
+  if ((kind === '' || kind === definition.kind) && (apiVersion === '' || apiVersion === expected)) return;
+  const version = (apiVersion || expected).split('/').at(-1) ?? '';
+  const head = `${kind || definition.kind} in version "${version}" cannot be handled as a ${definition.kind}`;
+  if (kind !== '' && kind !== definition.kind && (apiVersion === '' || apiVersion === expected)) {
+    throw badRequest(
+      `${head}: converting (${version}.${kind}) to (${definition.group === '' ? 'core' : (definition.group.split('.')[0] ?? '')}.${definition.kind}): unknown conversion`,
+    );
+  }
+  throw badRequest(
+    `${head}: no kind "${kind || definition.kind}" is registered for version "${apiVersion}" in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`,
+  );
+}
+
+function parseBody(text: string, kind: string): unknown {
+  const refuse = (why: string): StatusError =>
+    badRequest(`the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${why}`);
+  if (text.trim() === '') throw refuse('unexpected end of JSON input (<empty>)');
+  let body: unknown;
+  try {
+    body = parseJson(text);
+  } catch {
+    throw refuse(`unexpected end of JSON input (${text.slice(0, 64)})`);
+  }
+  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body;
+  throw refuse(
+    `json: cannot unmarshal ${Array.isArray(body) ? 'array' : typeof body} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" } (${Buffer.from(text).toString('hex').slice(0, 64)})`,
+  );
+}
+
+async function parseYaml(text: string): Promise<unknown> {
+  const { parse } = await import('yaml');
+  try {
+    return parse(text, { intAsBigInt: false, maxAliasCount: 100 });
+  } catch (error) {
+    throw badRequest(`error converting YAML to JSON: ${(error as Error).message}`);
+  }
+}
+
+/** PUT /finalize of a Namespace changes its spec.finalizers and nothing else. */
+function finalized(current: KubeObject, body: KubeObject): KubeObject {
+  return {
+    ...current,
+    metadata: { ...current.metadata, resourceVersion: body.metadata.resourceVersion ?? '' },
+    spec: (body as { spec?: object }).spec ?? {},
+  } as KubeObject;
+}
+
+function invalidVersion(definition: ResourceDefinition, name: string): StatusError {
+  const message = 'Invalid value: 0: must be specified for an update';
+  const subject = definition.group === '' ? definition.kind : `${definition.kind}.${definition.group}`;
+  const group = definition.group === '' ? {} : { group: definition.group };
+  return new StatusError(422, 'Invalid', `${subject} "${name}" is invalid: metadata.resourceVersion: ${message}`, {
+    name,
+    ...group,
+    kind: definition.kind,
+    causes: [{ reason: 'FieldValueInvalid', message, field: 'metadata.resourceVersion' }],
+  });
+}
+
+function warningHeader(message: string): string {
+  return `299 - ${JSON.stringify(message)}`;
+}
+
+function unexpected(error: unknown): Status & { code: number } {
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: `Internal error occurred: ${message}`,
+    reason: 'InternalError',
+    details: { causes: [{ message }] },
+    code: 500,
+  };
+}

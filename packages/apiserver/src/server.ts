@@ -1,0 +1,285 @@
+// Puts the server together: store, resources, authentication, HTTPS. Everything it is made of can be had apart;
+// this is the only place that knows all of it.
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { KubeObject } from '@snapshot-stack/api-types';
+import { Authenticator } from './auth/authenticator.ts';
+import { isUsable, issue, makeAuthority, type KeyPair } from './auth/certificates.ts';
+import { builtinResources } from './builtin/resources.ts';
+import { Faults } from './faults/faults.ts';
+import { Handler } from './http/handler.ts';
+import { RequestLog, type RequestRecord } from './http/request-log.ts';
+import { Catalogue } from './registry/catalogue.ts';
+import { customDefinitions, establishedStatus, type CustomResourceDefinition } from './registry/custom.ts';
+import { Writer, type User } from './registry/writer.ts';
+import { makeDurable } from './store/sqlite-journal.ts';
+import { Store } from './store/store.ts';
+import { StatusError } from './status.ts';
+
+const DEFINITIONS = 'apiextensions.k8s.io/customresourcedefinitions';
+const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
+const ADMIN: User = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
+
+export interface ApiServerOptions {
+  /** CustomResourceDefinitions: objects, YAML or JSON files, or folders of such files. */
+  crds?: readonly (string | object)[];
+  /** 0, the default, picks a free port. */
+  port?: number;
+  /** Where certificates and the kubeconfig are written (and found again); nowhere by default. */
+  dir?: string;
+  /** Where objects are kept; in memory by default. */
+  dataDir?: string;
+  /** Changes per resource that watches can resume over. */
+  historySize?: number;
+  /** Bearer tokens and whom they stand for. */
+  tokens?: ReadonlyMap<string, User>;
+}
+
+export interface ApiServer {
+  /** `https://127.0.0.1:<port>` */
+  readonly url: string;
+  /** An administrator's kubeconfig, as YAML. */
+  readonly kubeconfig: string;
+  /** Its file, where a folder was given. */
+  readonly kubeconfigPath: string | undefined;
+  /** The same as values: base URL, namespace and PEM texts. */
+  readonly adminConnection: { server: string; namespace: string; tls: { ca: string; cert: string; key: string } };
+  /** The last requests, oldest first. */
+  readonly requests: readonly RequestRecord[];
+  clearRequests(): void;
+  readonly faults: Faults;
+  stop(): Promise<void>;
+}
+
+interface Identity {
+  authority: KeyPair;
+  serving: KeyPair;
+  admin: KeyPair;
+}
+
+async function makeIdentity(authority: KeyPair | undefined, now: Date): Promise<Identity> {
+  const ca = authority ?? (await makeAuthority('snapshot-stack-apiserver', now));
+  const serving = await issue(ca, {
+    commonName: 'kube-apiserver',
+    dnsNames: ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'],
+    addresses: ['127.0.0.1', '::1'],
+    now,
+  });
+  const admin = await issue(ca, { commonName: ADMIN.name, organizations: ['system:masters'], now });
+  return { authority: ca, serving, admin };
+}
+
+async function readPair(dir: string, name: string): Promise<KeyPair | undefined> {
+  const [cert, key] = [join(dir, `${name}.crt`), join(dir, `${name}.key`)];
+  if (!existsSync(cert) || !existsSync(key)) return undefined;
+  return { cert: await readFile(cert, 'utf8'), key: await readFile(key, 'utf8') };
+}
+
+/** The identity kept in a folder, so that a kubeconfig stays good over a restart; made where it is missing. */
+async function loadIdentity(dir: string | undefined, now: Date): Promise<Identity> {
+  if (dir === undefined) return makeIdentity(undefined, now);
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const [authority, serving, admin] = [await readPair(dir, 'ca'), await readPair(dir, 'apiserver'), await readPair(dir, 'admin')];
+  if (authority !== undefined && serving !== undefined && admin !== undefined && isUsable(serving, authority, now) && isUsable(admin, authority, now))
+    return { authority, serving, admin };
+  const made = await makeIdentity(authority, now);
+  for (const [name, pair] of [
+    ['ca', made.authority],
+    ['apiserver', made.serving],
+    ['admin', made.admin],
+  ] as const) {
+    await writeFile(join(dir, `${name}.crt`), pair.cert, { mode: 0o644 });
+    await writeFile(join(dir, `${name}.key`), pair.key, { mode: 0o600 });
+  }
+  return made;
+}
+
+function kubeconfigFor(url: string, { authority, admin }: Identity): string {
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
+  return `apiVersion: v1
+kind: Config
+clusters:
+- name: snapshot-stack
+  cluster:
+    server: ${url}
+    certificate-authority-data: ${base64(authority.cert)}
+users:
+- name: admin
+  user:
+    client-certificate-data: ${base64(admin.cert)}
+    client-key-data: ${base64(admin.key)}
+contexts:
+- name: snapshot-stack
+  context:
+    cluster: snapshot-stack
+    user: admin
+current-context: snapshot-stack
+`;
+}
+
+/** @throws Error naming the file that cannot be read or holds no CustomResourceDefinition */
+async function loadDefinitions(sources: readonly (string | object)[]): Promise<CustomResourceDefinition[]> {
+  const found: CustomResourceDefinition[] = [];
+  for (const source of sources) {
+    if (typeof source !== 'string') {
+      found.push(source as CustomResourceDefinition);
+      continue;
+    }
+    const files = (await stat(source)).isDirectory()
+      ? (await readdir(source)).filter((name) => /\.(ya?ml|json)$/.test(name)).map((name) => join(source, name))
+      : [source];
+    const { parseAllDocuments } = await import('yaml');
+    for (const file of files.sort()) {
+      for (const document of parseAllDocuments(await readFile(file, 'utf8'))) {
+        const object = document.toJS() as KubeObject | null;
+        if (object?.kind === 'CustomResourceDefinition') found.push(object as CustomResourceDefinition);
+      }
+    }
+  }
+  return found;
+}
+
+/** Serves what the stored definitions say, and marks each as established. */
+class Definitions {
+  readonly #store: Store;
+  readonly #catalogue: Catalogue;
+  readonly #served = new Map<string, { group: string; version: string; plural: string }[]>();
+
+  constructor(store: Store, catalogue: Catalogue) {
+    this.#store = store;
+    this.#catalogue = catalogue;
+  }
+
+  async refresh(): Promise<void> {
+    const collection = this.#store.collection(DEFINITIONS);
+    const stored = collection.list('');
+    const names = new Set(stored.map((entry) => entry.key));
+    for (const [name, served] of this.#served) {
+      for (const { group, version, plural } of served) this.#catalogue.remove(group, version, plural);
+      if (!names.has(name)) {
+        this.#served.delete(name);
+        await this.#removeObjects(served[0]);
+      }
+    }
+    for (const entry of stored) {
+      const crd = entry.object as CustomResourceDefinition;
+      const definitions = customDefinitions(crd);
+      for (const definition of definitions) this.#catalogue.add(definition);
+      this.#served.set(entry.key, definitions);
+      if (crd.status?.conditions?.some((condition) => condition.type === 'Established' && condition.status === 'True') === true) continue;
+      const status = establishedStatus(crd, new Date().toISOString().replace(/\.\d+Z$/, 'Z'));
+      await collection.put(entry.key, (resourceVersion) => ({ ...crd, metadata: { ...crd.metadata, resourceVersion }, status }) as KubeObject).durable;
+    }
+  }
+
+  /** The objects of a kind that is no more go with it. */
+  async #removeObjects(served: { group: string; plural: string } | undefined): Promise<void> {
+    if (served === undefined) return;
+    const collection = this.#store.collection(`${served.group}/${served.plural}`);
+    for (const { key } of collection.list('')) await collection.delete(key)?.durable;
+  }
+}
+
+async function listen(server: Server, port: number): Promise<number> {
+  server.listen(port, '127.0.0.1');
+  const failed = new Promise<never>((_resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(error.code === 'EADDRINUSE' ? new Error(`port ${port} is in use; choose another with --port, or 0 for a free one`, { cause: error }) : error);
+    });
+  });
+  await Promise.race([once(server, 'listening'), failed]);
+  return (server.address() as AddressInfo).port;
+}
+
+/**
+ * Starts an API server on 127.0.0.1. It serves when the promise resolves.
+ * @throws Error when the port is in use, or a definition or the data folder cannot be read
+ */
+export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {
+  const now = (): Date => new Date();
+  const identity = await loadIdentity(options.dir, now());
+  const store = new Store(options.historySize === undefined ? {} : { historySize: options.historySize });
+  if (options.dataDir !== undefined) makeDurable(store, options.dataDir);
+  const catalogue = new Catalogue();
+  for (const definition of builtinResources) catalogue.add(definition);
+  const writer = new Writer({
+    store,
+    admission: { mutate: (_attributes, object) => Promise.resolve(object), validate: () => Promise.resolve() },
+    fields: { track: ({ next }) => next },
+    now,
+    random: Math.random,
+    checkRules: () => [],
+  });
+  const log = new RequestLog(Date.now);
+  const faults = new Faults(store);
+  const definitions = new Definitions(store, catalogue);
+  let port = options.port ?? 0;
+  const handler = new Handler({
+    store,
+    catalogue,
+    writer,
+    authenticator: new Authenticator(options.tokens ?? new Map()),
+    log,
+    faults,
+    address: () => `127.0.0.1:${port}`,
+    onDefinitions: () => definitions.refresh(),
+  });
+  await bootstrap(writer, catalogue, store, await loadDefinitions(options.crds ?? []));
+  await definitions.refresh();
+  const tls = { cert: identity.serving.cert, key: identity.serving.key, ca: identity.authority.cert, requestCert: true, rejectUnauthorized: false };
+  const server = createServer(
+    { ...tls, keepAliveTimeout: 120_000, headersTimeout: 10_000, requestTimeout: 60_000, maxHeaderSize: 64 * 1024 },
+    (request, response) => void handler.handle(request, response),
+  );
+  port = await listen(server, port);
+  const url = `https://127.0.0.1:${port}`;
+  const kubeconfig = kubeconfigFor(url, identity);
+  const kubeconfigPath = options.dir === undefined ? undefined : join(options.dir, 'kubeconfig');
+  if (kubeconfigPath !== undefined) await writeFile(kubeconfigPath, kubeconfig, { mode: 0o600 });
+  return {
+    url,
+    kubeconfig,
+    kubeconfigPath,
+    adminConnection: { server: url, namespace: 'default', tls: { ca: identity.authority.cert, cert: identity.admin.cert, key: identity.admin.key } },
+    get requests() {
+      return log.all();
+    },
+    clearRequests: () => log.clear(),
+    faults,
+    stop: async () => {
+      faults.clear();
+      faults.breakWatches();
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+      store.close();
+    },
+  };
+}
+
+/** What a cluster has from its first moment: the system's namespaces, and the given definitions. */
+async function bootstrap(writer: Writer, catalogue: Catalogue, store: Store, crds: readonly CustomResourceDefinition[]): Promise<void> {
+  const context = { user: ADMIN, dryRun: false, fieldManager: 'kube-apiserver', options: {}, warn: () => {} };
+  const namespaces = catalogue.find('', 'v1', 'namespaces');
+  const crdResource = catalogue.find('apiextensions.k8s.io', 'v1', 'customresourcedefinitions');
+  if (namespaces === undefined || crdResource === undefined) throw new Error('the built-in resources lack namespaces or customresourcedefinitions');
+  for (const name of SYSTEM_NAMESPACES) {
+    if (store.collection('/namespaces').get(name) !== undefined) continue;
+    await writer.create(namespaces, undefined, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, context);
+  }
+  for (const crd of crds) {
+    const name = crd.metadata.name ?? '';
+    if (store.collection(DEFINITIONS).get(name) === undefined) await writer.create(crdResource, undefined, crd, context);
+    else {
+      await writer
+        .update(crdResource, undefined, name, undefined, (current) => ({ ...current, spec: crd.spec }) as KubeObject, context)
+        .catch((error: unknown) => {
+          throw error instanceof StatusError ? new Error(`the definition ${name} cannot be used: ${error.message}`, { cause: error }) : error;
+        });
+    }
+  }
+}
