@@ -5,7 +5,7 @@ import { systemClock, type Clock } from '../process/index.ts';
 import type { Connection } from './connection.ts';
 import { KubeError } from './kube-error.ts';
 import { RateLimit } from './rate-limit.ts';
-import { Transport, type TransportAnswer } from './transport.ts';
+import { Transport, retryAfterOf, type TransportAnswer, type TransportRequest } from './transport.ts';
 import { readWatch, type WatchEvent } from './watch.ts';
 
 export interface Ref {
@@ -93,6 +93,7 @@ export interface Client {
 export interface RequestRecord {
   method: string;
   path: string;
+  /** 0 when there was no answer. */
   status: number;
   ms: number;
 }
@@ -100,9 +101,14 @@ export interface RequestRecord {
 export interface ClientOptions {
   /** `<component>/<version>`; the API server derives the field manager from the part before the slash. */
   userAgent: string;
+  /** Requests per second; 0 (the default) leaves the limit to the server. */
   qps?: number;
+  /** Requests that may go at once under `qps`; 0 means as many as `qps`. */
   burst?: number;
+  /** Connections besides those of watches; 16 by default. */
   maxSockets?: number;
+  /** How long the server may take for one answer, watches aside; 60 s by default. */
+  timeoutMs?: number;
   clock?: Clock;
   onRequest?: (record: RequestRecord) => void;
 }
@@ -114,7 +120,6 @@ const PATCH_TYPES: Record<Patch['kind'], string> = {
   apply: 'application/apply-patch+yaml',
 };
 const THROTTLED_RETRIES_MAX = 5;
-const RETRY_AFTER_MAX_MS = 30_000;
 
 type Query = Record<string, string | number | boolean | undefined>;
 
@@ -131,21 +136,20 @@ export function pathOf(resource: Resource, namespace: string | undefined, name?:
   return `${root}${scope}/${resource.plural}${object}${subresource === undefined ? '' : `/${subresource}`}`;
 }
 
-function retryAfterOf(answer: TransportAnswer): number | undefined {
-  const seconds = Number(answer.headers['retry-after']);
-  return Number.isFinite(seconds) && seconds > 0 ? Math.min(RETRY_AFTER_MAX_MS, seconds * 1_000) : undefined;
-}
-
 class HttpClient implements Client {
   readonly #transport: Transport;
   readonly #clock: Clock;
   readonly #limit: RateLimit;
+  readonly #component: string;
+  readonly #timeoutMs: number | undefined;
   readonly #onRequest: ((record: RequestRecord) => void) | undefined;
 
   constructor(connection: Connection, options: ClientOptions) {
     this.#transport = new Transport(connection, { userAgent: options.userAgent, maxSockets: options.maxSockets ?? 16 });
     this.#clock = options.clock ?? systemClock;
     this.#limit = new RateLimit(options.qps ?? 0, options.burst ?? 0, this.#clock);
+    this.#timeoutMs = options.timeoutMs;
+    this.#component = options.userAgent.split('/')[0] ?? options.userAgent;
     this.#onRequest = options.onRequest;
   }
 
@@ -184,8 +188,10 @@ class HttpClient implements Client {
   }
 
   patch<T extends KubeObject>(resource: Resource<T>, ref: Ref, patch: Patch, options: WriteOptions = {}): Promise<T> {
+    // Server-side apply needs a name for who applies; other patches get theirs from the user agent.
+    const fieldManager = options.fieldManager ?? (patch.kind === 'apply' ? this.#component : undefined);
     const path = withQuery(pathOf(resource, ref.namespace, ref.name, options.subresource), {
-      ...writeQuery(options),
+      ...writeQuery({ ...options, ...(fieldManager === undefined ? {} : { fieldManager }) }),
       force: options.force,
     });
     return this.#json('PATCH', path, options, patch.body, PATCH_TYPES[patch.kind]) as Promise<T>;
@@ -229,26 +235,35 @@ class HttpClient implements Client {
     contentType = 'application/json',
     headers: Readonly<Record<string, string>> = {},
   ): Promise<TransportAnswer> {
-    const text = body === undefined ? {} : { body: stringifyJson(body) };
+    const request: TransportRequest = {
+      method,
+      path,
+      headers: { ...(body === undefined ? {} : { 'Content-Type': contentType }), ...headers },
+      ...(body === undefined ? {} : { body: stringifyJson(body) }),
+      signal: options.signal,
+      ...(this.#timeoutMs === undefined ? {} : { timeoutMs: this.#timeoutMs }),
+    };
     for (let attempt = 0; ; attempt++) {
       await this.#limit.take(options.signal);
-      const start = this.#clock.now();
-      const answer = await this.#transport.send({
-        method,
-        path,
-        headers: { ...(body === undefined ? {} : { 'Content-Type': contentType }), ...headers },
-        ...text,
-        signal: options.signal,
-      });
-      this.#onRequest?.({ method, path, status: answer.status, ms: this.#clock.now() - start });
+      const answer = await this.#timed(request);
       if (answer.status < 400) return answer;
-      const retryAfterMs = retryAfterOf(answer);
+      const error = KubeError.fromAnswer(`${method} ${path}`, answer.status, parseBody(answer), retryAfterOf(answer.headers));
       // The server has not begun on a request that it throttles, so that repeating it is safe for every method.
-      const throttled = answer.status === 429 || answer.status === 503;
-      if (!throttled || retryAfterMs === undefined || attempt >= THROTTLED_RETRIES_MAX) {
-        throw KubeError.fromAnswer(`${method} ${path}`, answer.status, parseBody(answer), retryAfterMs);
-      }
-      await this.#clock.sleep(retryAfterMs, options.signal);
+      const throttled = (answer.status === 429 || answer.status === 503) && answer.headers['retry-after'] !== undefined;
+      if (!throttled || error.retryAfterMs === undefined || attempt >= THROTTLED_RETRIES_MAX) throw error;
+      await this.#clock.sleep(error.retryAfterMs, options.signal);
+    }
+  }
+
+  async #timed(request: TransportRequest): Promise<TransportAnswer> {
+    const start = this.#clock.now();
+    let status = 0;
+    try {
+      const answer = await this.#transport.send(request);
+      status = answer.status;
+      return answer;
+    } finally {
+      this.#onRequest?.({ method: request.method, path: request.path, status, ms: this.#clock.now() - start });
     }
   }
 }
@@ -275,7 +290,7 @@ export function createClient(connection: Connection, options: ClientOptions): Cl
  * A merge patch that the server refuses with Conflict unless the object is still the very one, in the very
  * version, that the decision was made on.
  */
-export function guarded(object: KubeObject, body: { metadata?: object } & object): Patch {
+export function guarded(object: KubeObject, body: object): Patch {
   const { uid, resourceVersion } = object.metadata;
-  return { kind: 'merge', body: { ...body, metadata: { ...body.metadata, uid, resourceVersion } } };
+  return { kind: 'merge', body: { ...body, metadata: { ...(body as Partial<KubeObject>).metadata, uid, resourceVersion } } };
 }

@@ -3,7 +3,7 @@
 // which is only then loaded: it would triple the memory of an idle sidecar.
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { delimiter, dirname, resolve } from 'node:path';
 import type { KubeConfig } from '@kubernetes/client-node';
 
 export interface TlsOptions {
@@ -29,6 +29,8 @@ const SERVICE_ACCOUNT_DIR = '/var/run/secrets/kubernetes.io/serviceaccount';
 // Projected tokens are rotated well before they expire; client-go re-reads at the same pace.
 const TOKEN_FRESH_MS = 60_000;
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
 interface NamedEntry {
   name: string;
 }
@@ -52,30 +54,37 @@ export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
 }
 
+/** Reads the token now and then anew. While the file cannot be read, the token that was read last is used on. */
 function tokenFromFile(path: string): () => Promise<string | undefined> {
   let token: string | undefined;
   let readAt = Number.NEGATIVE_INFINITY;
   return async () => {
-    if (performance.now() - readAt > TOKEN_FRESH_MS) {
+    if (performance.now() - readAt <= TOKEN_FRESH_MS) return token;
+    try {
       token = (await readFile(path, 'utf8')).trim();
-      readAt = performance.now();
+    } catch (error) {
+      if (token === undefined) throw new ConnectionError(`the token file ${path} cannot be read: ${(error as Error).message}`, { cause: error });
     }
+    readAt = performance.now();
     return token;
   };
 }
 
-async function inCluster(env: Readonly<Record<string, string | undefined>>): Promise<Connection> {
+async function inCluster(env: Environment, directory: string): Promise<Connection> {
   const host = env['KUBERNETES_SERVICE_HOST'];
   const port = env['KUBERNETES_SERVICE_PORT'] ?? '443';
-  if (host === undefined || !existsSync(`${SERVICE_ACCOUNT_DIR}/token`)) {
+  if (host === undefined || host === '' || !existsSync(`${directory}/token`)) {
     throw new ConnectionError('no API server is known: give --kubeconfig, set KUBECONFIG, or run in a pod with a service account');
   }
-  const namespace = await readFile(`${SERVICE_ACCOUNT_DIR}/namespace`, 'utf8').catch(() => 'default');
+  const namespace = await readFile(`${directory}/namespace`, 'utf8').catch(() => 'default');
+  const ca = await readFile(`${directory}/ca.crt`, 'utf8').catch((error: Error) => {
+    throw new ConnectionError(`the service account's ${directory}/ca.crt cannot be read: ${error.message}`, { cause: error });
+  });
   return {
     server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
     namespace: namespace.trim(),
-    tls: { ca: await readFile(`${SERVICE_ACCOUNT_DIR}/ca.crt`, 'utf8') },
-    token: tokenFromFile(`${SERVICE_ACCOUNT_DIR}/token`),
+    tls: { ca },
+    token: tokenFromFile(`${directory}/token`),
   };
 }
 
@@ -89,39 +98,62 @@ function named<E extends NamedEntry>(entries: readonly E[] | undefined, name: st
 /** `<field>` names a file relative to the kubeconfig, `<field>-data` holds the same in base64. */
 async function pem(entry: Record<string, unknown>, field: string, path: string): Promise<string | undefined> {
   const data = entry[`${field}-data`];
-  if (typeof data === 'string' && data !== '') return Buffer.from(data, 'base64').toString('utf8');
   const file = entry[field];
-  if (typeof file !== 'string' || file === '') return undefined;
-  return readFile(resolve(dirname(path), file), 'utf8').catch((error: Error) => {
-    throw new ConnectionError(`kubeconfig ${path} names the ${field} ${file}, which cannot be read: ${error.message}`, { cause: error });
-  });
+  let text: string;
+  if (typeof data === 'string' && data !== '') text = Buffer.from(data, 'base64').toString('utf8');
+  else if (typeof file === 'string' && file !== '') {
+    text = await readFile(resolve(dirname(path), file), 'utf8').catch((error: Error) => {
+      throw new ConnectionError(`kubeconfig ${path} names the ${field} ${file}, which cannot be read: ${error.message}`, { cause: error });
+    });
+  } else return undefined;
+  if (!text.includes('-----BEGIN ')) throw new ConnectionError(`kubeconfig ${path}: the ${field} is no PEM text; look at ${field} and ${field}-data`);
+  return text;
 }
 
-async function fromFile(path: string): Promise<Connection> {
+async function parsed(path: string): Promise<KubeConfigFile> {
   const text = await readFile(path, 'utf8').catch((error: Error) => {
     throw new ConnectionError(`the kubeconfig ${path} cannot be read: ${error.message}`, { cause: error });
   });
   const { parse } = await import('yaml');
-  let file: KubeConfigFile;
   try {
-    file = (parse(text) ?? {}) as KubeConfigFile;
+    return (parse(text) ?? {}) as KubeConfigFile;
   } catch (error) {
     throw new ConnectionError(`the kubeconfig ${path} is no YAML: ${(error as Error).message}`, { cause: error });
   }
-  const { context } = named(file.contexts, file['current-context'], 'context', path);
-  const { cluster } = named(file.clusters, context.cluster, 'cluster', path);
-  const user = context.user === undefined ? {} : named(file.users, context.user, 'user', path).user;
+}
+
+async function fromFile(path: string): Promise<Connection> {
+  const file = await parsed(path);
+  const contextName = file['current-context'];
+  const { context } = named(file.contexts, contextName, 'context', path);
+  const where = `${path} (context "${contextName ?? ''}")`;
+  const { cluster } = named(file.clusters, context.cluster, 'cluster', where);
+  const user = context.user === undefined || context.user === '' ? {} : named(file.users, context.user, 'user', where).user;
   if (user['exec'] !== undefined || user['auth-provider'] !== undefined) return throughClientNode(path);
-  if (cluster['proxy-url'] !== undefined)
-    throw new ConnectionError(`kubeconfig ${path} asks for the proxy ${String(cluster['proxy-url'])}; proxies are not supported, connect directly`);
-  const server = cluster['server'];
-  if (typeof server !== 'string') throw new ConnectionError(`kubeconfig ${path}: cluster "${context.cluster}" has no server`);
+  refuseUnsupported(cluster, user, where);
   return {
-    server,
+    server: serverOf(cluster, context.cluster, where),
     namespace: context.namespace ?? 'default',
     tls: await tlsOf(cluster, user, path),
     ...tokenOf(user, path),
   };
+}
+
+/** What would silently act differently if it were ignored. */
+function refuseUnsupported(cluster: Record<string, unknown>, user: Record<string, unknown>, where: string): void {
+  const { 'proxy-url': proxy } = cluster;
+  const { as: other } = user;
+  if (proxy !== undefined) throw new ConnectionError(`kubeconfig ${where} asks for the proxy ${JSON.stringify(proxy)}; proxies are not supported, connect directly`);
+  if (other !== undefined) throw new ConnectionError(`kubeconfig ${where} asks to act as ${JSON.stringify(other)}; impersonation is not supported`);
+}
+
+function serverOf(cluster: Record<string, unknown>, name: string, where: string): string {
+  const server = cluster['server'];
+  if (typeof server !== 'string' || server === '') throw new ConnectionError(`kubeconfig ${where}: cluster "${name}" has no server`);
+  const url = URL.parse(server);
+  if (url?.protocol !== 'https:' && url?.protocol !== 'http:')
+    throw new ConnectionError(`kubeconfig ${where}: the server "${server}" of cluster "${name}" is no http or https URL`);
+  return server;
 }
 
 async function tlsOf(cluster: Record<string, unknown>, user: Record<string, unknown>, path: string): Promise<TlsOptions> {
@@ -138,9 +170,9 @@ async function tlsOf(cluster: Record<string, unknown>, user: Record<string, unkn
 
 function tokenOf(user: Record<string, unknown>, path: string): Pick<Connection, 'token'> {
   const file = user['tokenFile'];
-  if (typeof file === 'string') return { token: tokenFromFile(resolve(dirname(path), file)) };
+  if (typeof file === 'string' && file !== '') return { token: tokenFromFile(resolve(dirname(path), file)) };
   const token = user['token'];
-  return typeof token === 'string' ? { token: () => Promise.resolve(token) } : {};
+  return typeof token === 'string' && token !== '' ? { token: () => Promise.resolve(token) } : {};
 }
 
 async function throughClientNode(path: string): Promise<Connection> {
@@ -175,8 +207,11 @@ export async function connectionFromKubeConfig(config: KubeConfig): Promise<Conn
  * The connection to use: the given kubeconfig, else the file that KUBECONFIG names, else the pod's service account.
  * @throws ConnectionError naming the file and what is wrong with it
  */
-export async function loadConnection(options: { kubeconfig?: string; env?: Readonly<Record<string, string | undefined>> } = {}): Promise<Connection> {
+export async function loadConnection(options: { kubeconfig?: string; env?: Environment; serviceAccountDir?: string } = {}): Promise<Connection> {
   const env = options.env ?? process.env;
   const path = options.kubeconfig || env['KUBECONFIG'] || '';
-  return path === '' ? inCluster(env) : fromFile(path);
+  if (path === '') return inCluster(env, options.serviceAccountDir ?? SERVICE_ACCOUNT_DIR);
+  if (path.includes(delimiter) && !existsSync(path))
+    throw new ConnectionError(`KUBECONFIG names several files (${path}); only one is supported, name the one to use`);
+  return fromFile(path);
 }

@@ -88,6 +88,11 @@ export class KubeError extends Error {
     return RETRYABLE[this.code];
   }
 
+  /** True when the server has never heard of the resourceVersion: it was restored from a backup, or lags behind. */
+  get isFromTheFuture(): boolean {
+    return this.body?.details?.causes?.some((cause) => cause.reason === 'ResourceVersionTooLarge') ?? false;
+  }
+
   /** True when the request may have taken effect although it failed. */
   get mayHaveHappened(): boolean {
     return this.code === 'Connection' || this.code === 'Timeout' || this.code === 'Internal' || this.code === 'Unavailable';
@@ -107,7 +112,9 @@ export class KubeError extends Error {
     const code = reason === 'AlreadyExists' ? 'AlreadyExists' : (BY_STATUS[httpStatus] ?? (httpStatus >= 500 ? 'Unavailable' : 'BadRequest'));
     const message =
       status?.message ?? `${what} was answered with HTTP ${httpStatus}${typeof body === 'string' && body !== '' ? `: ${body.slice(0, 200)}` : ''}`;
-    return new KubeError(code, message, { status: httpStatus, reason, retryAfterMs, body: status });
+    const seconds = status?.details?.retryAfterSeconds;
+    const afterMs = retryAfterMs ?? (seconds === undefined || seconds <= 0 ? undefined : seconds * 1_000);
+    return new KubeError(code, message, { status: httpStatus, reason, retryAfterMs: afterMs, body: status });
   }
 }
 

@@ -24,6 +24,12 @@ export class RateLimit {
     this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 1_000) * this.#qps);
     this.#at = now;
     this.#tokens -= 1;
-    if (this.#tokens < 0) await this.#clock.sleep((-this.#tokens / this.#qps) * 1_000, signal);
+    if (this.#tokens >= 0) return;
+    try {
+      await this.#clock.sleep((-this.#tokens / this.#qps) * 1_000, signal);
+    } catch (error) {
+      this.#tokens += 1; // nothing was sent, so that the turn goes to those behind
+      throw error;
+    }
   }
 }

@@ -8,9 +8,11 @@ import type { Readable } from 'node:stream';
 import type { Connection } from './connection.ts';
 import { KubeError } from './kube-error.ts';
 
-const RESPONSE_BYTES_MAX = 512 * 2 ** 20;
+/** A page of 500 objects of the largest size that etcd takes (1.5 MiB) does not fit, anything that occurs does. */
+const RESPONSE_BYTES_MAX = 256 * 2 ** 20;
 const REQUEST_TIMEOUT_MS = 60_000;
 const IDLE_SOCKET_MS = 30_000;
+const RETRY_AFTER_MAX_MS = 30_000;
 
 export interface TransportRequest {
   method: string;
@@ -21,6 +23,8 @@ export interface TransportRequest {
   signal?: AbortSignal | undefined;
   /** How long the server may take until the answer has ended; 60 s by default. */
   timeoutMs?: number;
+  /** A longer answer is refused with `TooLarge`; 256 MiB by default. */
+  bytesMax?: number;
 }
 
 export interface TransportAnswer {
@@ -45,8 +49,8 @@ interface Opened {
 export class Transport {
   readonly #base: URL;
   readonly #agent: HttpAgent | HttpsAgent;
-  /** Watches never share the pool: they would keep its sockets for minutes. */
-  readonly #streamAgent: HttpAgent | HttpsAgent;
+  /** A new connection for each request. For watches, which would keep the sockets of the pool for minutes. */
+  readonly #freshAgent: HttpAgent | HttpsAgent;
   readonly #connection: Connection;
   readonly #userAgent: string;
 
@@ -59,7 +63,7 @@ export class Transport {
     const pool = { keepAlive: true, maxSockets: options.maxSockets, scheduling: 'lifo' as const, timeout: IDLE_SOCKET_MS };
     const plain = this.#base.protocol === 'http:';
     this.#agent = plain ? new HttpAgent(pool) : new HttpsAgent({ ...pool, ...secure });
-    this.#streamAgent = plain ? new HttpAgent({ keepAlive: false }) : new HttpsAgent({ keepAlive: false, ...secure });
+    this.#freshAgent = plain ? new HttpAgent({ keepAlive: false }) : new HttpsAgent({ keepAlive: false, ...secure });
   }
 
   /**
@@ -67,27 +71,27 @@ export class Transport {
    * @throws KubeError `Connection` or `Timeout` when there is none; the signal's reason when aborted
    */
   async send(request: TransportRequest): Promise<TransportAnswer> {
-    const idempotent = request.method === 'GET' || request.method === 'PUT' || request.method === 'DELETE';
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await this.#once(request);
-      } catch (error) {
-        // A kept-alive socket may have been closed by the server just as we wrote to it. Then nothing was
-        // answered, and for requests that may be repeated a new connection settles it.
-        if (attempt > 0 || !idempotent || !isStaleSocket(error)) throw error;
-      }
+    try {
+      return await this.#once(request, this.#agent);
+    } catch (error) {
+      // A kept-alive connection may have been closed by the server just as we wrote to it. Then nothing was
+      // answered, and for requests that may be repeated a new one (the pool may hold more such) settles it.
+      const idempotent = request.method === 'GET' || request.method === 'PUT' || request.method === 'DELETE';
+      if (!idempotent || !(error instanceof KubeError && error.cause instanceof StaleSocket)) throw error;
+      return this.#once(request, this.#freshAgent);
     }
   }
 
-  async #once(request: TransportRequest): Promise<TransportAnswer> {
+  async #once(request: TransportRequest, agent: HttpAgent): Promise<TransportAnswer> {
     const timeout = AbortSignal.timeout(request.timeoutMs ?? REQUEST_TIMEOUT_MS);
-    const opened = await this.#open(request, this.#agent, timeout);
+    const opened = await this.#open(request, agent, timeout);
     const onTimeout = (): void => opened.destroy(timeoutError(request));
     const onAbort = (): void => opened.destroy(request.signal?.reason as Error);
     timeout.addEventListener('abort', onTimeout, { once: true });
     request.signal?.addEventListener('abort', onAbort, { once: true });
     try {
-      const text = await readAll(opened.stream, request);
+      request.signal?.throwIfAborted();
+      const text = await readText(opened.stream, request.bytesMax ?? RESPONSE_BYTES_MAX, request);
       return { status: opened.response.statusCode ?? 0, headers: opened.response.headers, text };
     } catch (error) {
       opened.destroy();
@@ -102,13 +106,13 @@ export class Transport {
   /** A request whose answer is read as it comes (a watch). The caller must call `close`. */
   async stream(request: TransportRequest): Promise<StreamAnswer> {
     const timeout = AbortSignal.timeout(request.timeoutMs ?? REQUEST_TIMEOUT_MS);
-    const opened = await this.#open(request, this.#streamAgent, timeout);
+    const opened = await this.#open(request, this.#freshAgent, timeout);
     return { status: opened.response.statusCode ?? 0, headers: opened.response.headers, stream: opened.stream, close: () => opened.destroy() };
   }
 
   async #open(request: TransportRequest, agent: HttpAgent, timeout: AbortSignal): Promise<Opened> {
     request.signal?.throwIfAborted();
-    const token = await this.#connection.token?.();
+    const token = await this.#token(request);
     const headers: OutgoingHttpHeaders = { 'User-Agent': this.#userAgent, Accept: 'application/json', 'Accept-Encoding': 'gzip', ...request.headers };
     if (token !== undefined) headers['Authorization'] = `Bearer ${token}`;
     if (request.body !== undefined) headers['Content-Length'] = Buffer.byteLength(request.body);
@@ -133,23 +137,47 @@ export class Transport {
       request.signal?.addEventListener('abort', onAbort, { once: true });
       outgoing.once('response', (response) => {
         settled();
-        const stream = response.headers['content-encoding'] === 'gzip' ? response.pipe(createGunzip()) : response;
-        if (stream !== response) response.once('error', (error) => stream.destroy(error));
-        resolve({ response, stream, destroy: (error) => (response.destroy(error), stream.destroy(error)) });
+        resolve(openedOf(response));
       });
-      outgoing.once('error', (error) => {
+      // Stays for the life of the request: an error after the answer has begun reaches the reader by the
+      // stream, and must not be left without a listener here, which would end the process.
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
         settled();
-        reject(request.signal?.aborted === true ? (request.signal.reason as Error) : asKubeError(error, request));
+        const stale = outgoing.reusedSocket && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+        reject(request.signal?.aborted === true ? (request.signal.reason as Error) : asKubeError(stale ? new StaleSocket(error) : error, request));
       });
       outgoing.end(request.body);
     });
   }
 
+  async #token(request: TransportRequest): Promise<string | undefined> {
+    try {
+      return await this.#connection.token?.();
+    } catch (error) {
+      throw asKubeError(error, request);
+    }
+  }
+
   /** Closes the pooled connections; requests under way fail. */
   close(): void {
     this.#agent.destroy();
-    this.#streamAgent.destroy();
+    this.#freshAgent.destroy();
   }
+}
+
+/** The cause of a request that met a connection which the server had already closed. */
+class StaleSocket extends Error {
+  constructor(cause: Error) {
+    super('the server closed the kept-alive connection', { cause });
+  }
+}
+
+function openedOf(response: IncomingMessage): Opened {
+  if (response.headers['content-encoding'] !== 'gzip') return { response, stream: response, destroy: (error) => void response.destroy(error) };
+  const stream = response.pipe(createGunzip());
+  stream.on('error', () => {}); // it may be destroyed before anybody reads it
+  response.once('error', (error) => stream.destroy(error));
+  return { response, stream, destroy: (error) => (response.destroy(error), stream.destroy(error)) };
 }
 
 function timeoutError(request: TransportRequest): KubeError {
@@ -158,23 +186,29 @@ function timeoutError(request: TransportRequest): KubeError {
 
 function asKubeError(error: unknown, request: TransportRequest): KubeError {
   if (error instanceof KubeError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new KubeError('Connection', `${request.method} ${request.path}: ${message}`, { cause: error });
+  return new KubeError('Connection', `${request.method} ${request.path}: ${describe(error)}`, { cause: error });
 }
 
-function isStaleSocket(error: unknown): boolean {
-  const cause = error instanceof KubeError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
-  return cause?.code === 'ECONNRESET' || cause?.code === 'EPIPE';
+/** A refused connection to a name with several addresses is an AggregateError without any words of its own. */
+function describe(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(describe).join('; ');
+  return error instanceof Error ? error.message : String(error);
 }
 
-async function readAll(stream: Readable, request: TransportRequest): Promise<string> {
+/** The Retry-After header in milliseconds (its form in seconds, the only one that API servers use), at most 30 s. */
+export function retryAfterOf(headers: IncomingMessage['headers']): number | undefined {
+  const seconds = Number(headers['retry-after']);
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(RETRY_AFTER_MAX_MS, seconds * 1_000) : undefined;
+}
+
+/** @throws KubeError `TooLarge` as soon as the text exceeds `bytesMax` */
+export async function readText(stream: Readable, bytesMax: number, request: Pick<TransportRequest, 'method' | 'path'>): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of stream as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > RESPONSE_BYTES_MAX)
-      throw new KubeError('TooLarge', `${request.method} ${request.path}: the answer exceeds ${RESPONSE_BYTES_MAX} bytes; list in pages`);
+    if (size > bytesMax) throw new KubeError('TooLarge', `${request.method} ${request.path}: the answer exceeds ${bytesMax} bytes; list in pages`);
     chunks.push(chunk);
   }
-  return chunks.length === 1 ? (chunks[0] as Buffer).toString('utf8') : Buffer.concat(chunks, size).toString('utf8');
+  return Buffer.concat(chunks, size).toString('utf8');
 }

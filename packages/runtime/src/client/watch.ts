@@ -2,7 +2,7 @@
 // so that a caller never mistakes a broken connection for "nothing happened".
 import { parseJson, type KubeObject, type Status } from '@snapshot-stack/api-types';
 import { KubeError } from './kube-error.ts';
-import type { StreamAnswer, Transport } from './transport.ts';
+import { readText, retryAfterOf, type StreamAnswer, type Transport } from './transport.ts';
 
 export interface WatchEvent<T extends KubeObject> {
   type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
@@ -10,6 +10,7 @@ export interface WatchEvent<T extends KubeObject> {
 }
 
 const LINE_BYTES_MAX = 16 * 2 ** 20;
+const ERROR_BYTES_MAX = 2 ** 20;
 const NEWLINE = 10;
 
 /** Splits a byte stream into lines without ever holding more than one unfinished line. */
@@ -42,7 +43,7 @@ interface RawEvent {
 /** Ends a stream that has been silent for too long; a live API server sends bookmarks about once a minute. */
 function guardSilence(answer: StreamAnswer, path: string, idleTimeoutMs: number | undefined): { heard(): void; end(): void } {
   if (idleTimeoutMs === undefined) return { heard: () => {}, end: () => {} };
-  const silent = (): void => void answer.stream.destroy(new KubeError('Connection', `GET ${path}: nothing heard for ${idleTimeoutMs} ms`));
+  const silent = (): void => void answer.stream.destroy(new KubeError('Connection', `GET ${path}: nothing heard for ${idleTimeoutMs} ms; the connection counts as dead`));
   const timer = setTimeout(silent, idleTimeoutMs).unref();
   return { heard: () => void timer.refresh(), end: () => clearTimeout(timer) };
 }
@@ -59,11 +60,8 @@ export async function* readWatch<T extends KubeObject>(
   const guard = guardSilence(answer, path, idleTimeoutMs);
   try {
     if (answer.status !== 200) {
-      const chunks: Buffer[] = [];
-      for await (const chunk of answer.stream as AsyncIterable<Buffer>) chunks.push(chunk);
-      const text = Buffer.concat(chunks).toString('utf8');
-      const retryAfter = Number(answer.headers['retry-after']);
-      throw KubeError.fromAnswer(`GET ${path}`, answer.status, parseOrText(text), retryAfter > 0 ? retryAfter * 1_000 : undefined);
+      const text = await readText(answer.stream, ERROR_BYTES_MAX, { method: 'GET', path });
+      throw KubeError.fromAnswer(`GET ${path}`, answer.status, parseOrText(text), retryAfterOf(answer.headers));
     }
     for await (const line of linesOf(answer.stream as AsyncIterable<Buffer>, path, guard.heard)) {
       if (line === '') continue;
