@@ -18,6 +18,7 @@ import { observePod, performOnPod } from './pod/reconcile.ts';
 import { planForClaim, planForVolume, protectClaimObject, protectVolumeObject } from './protection/reconcile.ts';
 import { reconciler, type Steps } from './reconciler.ts';
 import { decideScheduling } from './scheduler/decide.ts';
+import { PodBinder } from './scheduler/pod-binder.ts';
 import { observeScheduling, performScheduling } from './scheduler/reconcile.ts';
 import { decideVolume } from './volume/decide.ts';
 import { observeVolume, performOnVolume } from './volume/reconcile.ts';
@@ -57,11 +58,12 @@ function storageControllers(context: Context, queues: Queues): Controller[] {
 }
 
 function nodeControllers(context: Context, queues: Queues, mounter: Mounter): Controller[] {
+  const binder = new PodBinder();
   return [
     controller(context.log, queues, 'scheduling', {
       observe: (key) => observeScheduling(key, context),
       decide: decideScheduling,
-      perform: (action, signal) => performScheduling(action, context, signal),
+      perform: (action, signal) => performScheduling(action, context, binder, signal),
     }),
     controller(context.log, queues, 'pods', {
       observe: (key) => observePod(key, context, mounter),

@@ -1,6 +1,7 @@
 // Observes a pod without a node, and gives it this one.
 import { Annotation, persistentVolumeClaims, pods } from '@snapshot-stack/api-types';
 import { claimKeysOf, patchSeen, refOf, type Context } from '../context.ts';
+import type { PodBinder } from './pod-binder.ts';
 import type { SchedulerAction, SchedulerSeen } from './decide.ts';
 
 export function observeScheduling(key: string, { caches, nodeName }: Context): SchedulerSeen {
@@ -17,19 +18,14 @@ export function observeScheduling(key: string, { caches, nodeName }: Context): S
   return { pod, claims, node: { name: nodeName, labels: caches.nodes.get(nodeName)?.metadata.labels ?? {} } };
 }
 
-export async function performScheduling(action: SchedulerAction, context: Context, signal: AbortSignal): Promise<void> {
+export async function performScheduling(action: SchedulerAction, context: Context, binder: PodBinder, signal: AbortSignal): Promise<void> {
   switch (action.kind) {
     case 'selectNode': {
       const body = { metadata: { annotations: { [Annotation.selectedNode]: action.node } } };
       return await patchSeen(context, persistentVolumeClaims, context.caches.claims, action.claim, body, { signal });
     }
-    case 'bindPod': {
-      const { namespace, name, uid } = action.pod.metadata;
-      const target = { apiVersion: 'v1', kind: 'Node', name: action.node };
-      const body = { apiVersion: 'v1', kind: 'Binding', metadata: { namespace, name, uid }, target };
-      await context.client.raw('POST', `/api/v1/namespaces/${namespace}/pods/${name}/binding`, { body, signal });
-      return;
-    }
+    case 'bindPod':
+      return await binder.bind(action.pod, action.node, context, signal);
     case 'report':
       return context.report.scheduler(pods, action.pod, 'Warning', 'FailedScheduling', action.message);
   }
