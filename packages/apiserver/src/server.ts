@@ -13,14 +13,14 @@ import { builtinResources } from './builtin/resources.ts';
 import { Faults } from './faults/faults.ts';
 import { Handler } from './http/handler.ts';
 import { RequestLog, type RequestRecord } from './http/request-log.ts';
+import { DEFINITIONS, Definitions } from './crd/definitions.ts';
 import { Catalogue } from './registry/catalogue.ts';
-import { customDefinitions, establishedStatus, type CustomResourceDefinition } from './registry/custom.ts';
+import type { CustomResourceDefinition } from './registry/custom.ts';
 import { Writer, type User } from './registry/writer.ts';
 import { makeDurable } from './store/sqlite-journal.ts';
 import { Store } from './store/store.ts';
 import { StatusError } from './status.ts';
 
-const DEFINITIONS = 'apiextensions.k8s.io/customresourcedefinitions';
 const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 const ADMIN: User = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
 
@@ -143,47 +143,6 @@ async function loadDefinitions(sources: readonly (string | object)[]): Promise<C
   return found;
 }
 
-/** Serves what the stored definitions say, and marks each as established. */
-class Definitions {
-  readonly #store: Store;
-  readonly #catalogue: Catalogue;
-  readonly #served = new Map<string, { group: string; version: string; plural: string }[]>();
-
-  constructor(store: Store, catalogue: Catalogue) {
-    this.#store = store;
-    this.#catalogue = catalogue;
-  }
-
-  async refresh(): Promise<void> {
-    const collection = this.#store.collection(DEFINITIONS);
-    const stored = collection.list('');
-    const names = new Set(stored.map((entry) => entry.key));
-    for (const [name, served] of this.#served) {
-      for (const { group, version, plural } of served) this.#catalogue.remove(group, version, plural);
-      if (!names.has(name)) {
-        this.#served.delete(name);
-        await this.#removeObjects(served[0]);
-      }
-    }
-    for (const entry of stored) {
-      const crd = entry.object as CustomResourceDefinition;
-      const definitions = customDefinitions(crd);
-      for (const definition of definitions) this.#catalogue.add(definition);
-      this.#served.set(entry.key, definitions);
-      if (crd.status?.conditions?.some((condition) => condition.type === 'Established' && condition.status === 'True') === true) continue;
-      const status = establishedStatus(crd, new Date().toISOString().replace(/\.\d+Z$/, 'Z'));
-      await collection.put(entry.key, (resourceVersion) => ({ ...crd, metadata: { ...crd.metadata, resourceVersion }, status }) as KubeObject).durable;
-    }
-  }
-
-  /** The objects of a kind that is no more go with it. */
-  async #removeObjects(served: { group: string; plural: string } | undefined): Promise<void> {
-    if (served === undefined) return;
-    const collection = this.#store.collection(`${served.group}/${served.plural}`);
-    for (const { key } of collection.list('')) await collection.delete(key)?.durable;
-  }
-}
-
 async function listen(server: Server, port: number): Promise<number> {
   server.listen(port, '127.0.0.1');
   const failed = new Promise<never>((_resolve, reject) => {
@@ -212,11 +171,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     fields: { track: ({ next }) => next },
     now,
     random: Math.random,
-    checkRules: () => [],
   });
   const log = new RequestLog(Date.now);
   const faults = new Faults(store);
-  const definitions = new Definitions(store, catalogue);
+  const definitions = new Definitions(store, catalogue, now);
   let port = options.port ?? 0;
   const handler = new Handler({
     store,

@@ -1,5 +1,6 @@
 // The built-in resources: one entry each, all of it data and small pure functions.
 import { ALL_VERBS, type PrinterColumn, type ResourceDefinition, type Strategy } from '../registry/resource.ts';
+import { definitionStrategy } from '../crd/strategy.ts';
 import * as kinds from './strategies.ts';
 
 interface Page {
@@ -90,7 +91,7 @@ export const builtinResources: readonly ResourceDefinition[] = [
       short: ['crd', 'crds'],
       categories: ['api-extensions'],
       cluster: true,
-      strategy: { hasStatus: true, hasGeneration: true, allowsUnconditionalUpdate: false },
+      strategy: definitionStrategy,
     },
   ]),
 ];

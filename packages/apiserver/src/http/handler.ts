@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { parseJson, stringifyJson, type KubeObject, type Status } from '@snapshot-stack/api-types';
 import type { Authenticator } from '../auth/authenticator.ts';
+import { inVersion } from '../crd/versions.ts';
 import * as discovery from '../discovery/discovery.ts';
 import type { Faults } from '../faults/faults.ts';
 import { getObject, listObjects, selectorOf, type ListResult } from '../list/reader.ts';
@@ -331,11 +332,10 @@ export class Handler {
   }
 }
 
-/** An object in the version that was asked for; without a conversion webhook versions differ in nothing else. */
+/** An object in the version that was asked for. */
 function show(definition: ResourceDefinition, object: KubeObject, json?: string): string {
-  const apiVersion = groupVersionOf(definition);
-  if (object.apiVersion === apiVersion) return json ?? stringifyJson(object);
-  return stringifyJson({ ...object, apiVersion });
+  const shown = inVersion(definition, object);
+  return shown === object && json !== undefined ? json : stringifyJson(shown);
 }
 
 function listText(result: ListResult): string {

@@ -1,6 +1,7 @@
 // What the server has to know of one served resource: a page of data, from which every verb follows.
 import type { KubeObject } from '@snapshot-stack/api-types';
 import type { FieldError } from '../schema/field-error.ts';
+import type { Definition, ScaleSubresource } from '../crd/types.ts';
 import type { Schema } from '../schema/schema.ts';
 import type { NameRule } from './metadata.ts';
 
@@ -57,6 +58,10 @@ export interface ResourceDefinition {
   schema: Schema | undefined;
   /** True for kinds defined by a CustomResourceDefinition. */
   custom: boolean;
+  /** That definition. */
+  origin?: Definition;
+  /** Where its scale subresource finds replicas and selector. */
+  scale?: ScaleSubresource;
   /** Sent as a Warning header with each answer, for deprecated versions. */
   deprecationWarning?: string;
   /** Subresources besides status, for example `scale`. */

@@ -3,11 +3,10 @@
 // stored only if that is still the current one: admission may take its time in between.
 import { randomUUID } from 'node:crypto';
 import { hasFinalizer, type KubeObject, type Status } from '@snapshot-stack/api-types';
-import { applyDefaults } from '../schema/defaults.ts';
-import type { FieldError } from '../schema/field-error.ts';
-import { prune } from '../schema/prune.ts';
+import { admitToSchema, instanceErrors } from '../crd/instance.ts';
+import { scaleErrors } from '../crd/scale.ts';
+import { inVersion } from '../crd/versions.ts';
 import type { JsonObject } from '../schema/schema.ts';
-import { validate as validateSchema } from '../schema/validate.ts';
 import { MODIFIED, StatusError, alreadyExists, badRequest, conflict, invalid, notFound, type Subject } from '../status.ts';
 import type { Entry, Store } from '../store/store.ts';
 import { deepEqual } from './deep-equal.ts';
@@ -78,8 +77,6 @@ export interface WriterOptions {
   fields: FieldTracker;
   now: () => Date;
   random: () => number;
-  /** Rules of x-kubernetes-validations; part of schema validation of custom resources. */
-  checkRules: (definition: ResourceDefinition, object: KubeObject, old: KubeObject | undefined, schemaErrors: readonly FieldError[]) => FieldError[];
 }
 
 export interface Written {
@@ -163,16 +160,15 @@ export class Writer {
 
   /** Drops what the schema does not know and fills in its defaults. */
   #shape(definition: ResourceDefinition, object: KubeObject): void {
-    if (definition.schema === undefined) return;
-    if (definition.custom) prune(object as unknown as JsonObject, definition.schema);
-    applyDefaults(object as unknown as JsonObject, definition.schema);
+    if (definition.custom && definition.schema !== undefined) admitToSchema(object as unknown as JsonObject, definition.schema);
   }
 
-  #check(definition: ResourceDefinition, object: KubeObject, old: KubeObject | undefined): void {
+  #check(definition: ResourceDefinition, object: KubeObject, old: KubeObject | undefined, subresource?: string): void {
     const errors = [...metadataErrors(object, definition.strategy.nameRule ?? 'subdomain'), ...(old === undefined ? [] : metadataUpdateErrors(object, old))];
     if (definition.schema !== undefined && definition.custom) {
-      const schemaErrors = validateSchema(object, definition.schema, old);
-      errors.push(...schemaErrors, ...this.#options.checkRules(definition, object, old, schemaErrors));
+      const [value, before] = [object, old] as unknown as [JsonObject, JsonObject | undefined];
+      errors.push(...instanceErrors({ schema: definition.schema, object: value, old: before, subresource: subresource === 'status' ? 'status' : undefined }));
+      if (definition.scale !== undefined) errors.push(...scaleErrors(value, definition.scale));
     }
     errors.push(...(definition.strategy.validate?.(object, old) ?? []));
     if (errors.length > 0) throw invalid(kindOf(definition), object.metadata.name ?? '', errors);
@@ -195,7 +191,8 @@ export class Writer {
     for (let attempt = 1; ; attempt++) {
       const current = collection.get(key);
       if (current === undefined) throw notFound(pluralOf(definition), name);
-      const proposed = await change(structuredClone(current.object));
+      const live = inVersion(definition, current.object);
+      const proposed = await change(structuredClone(live));
       const asked = proposed.metadata.resourceVersion ?? '';
       const guarded = asked !== '' && asked !== '0' && asked !== current.object.metadata.resourceVersion;
       if (guarded) throw conflict(pluralOf(definition), name, MODIFIED);
@@ -221,7 +218,7 @@ export class Writer {
     proposed: KubeObject,
     context: WriteContext,
   ): Promise<Written | 'raced'> {
-    const old = current.object;
+    const old = inVersion(definition, current.object);
     const name = old.metadata.name as string;
     const next = this.#merge(definition, subresource, old, proposed);
     this.#shape(definition, next);
@@ -231,7 +228,7 @@ export class Writer {
     this.#shape(definition, admitted);
     if (definition.strategy.hasGeneration) countGeneration(definition, admitted, old);
     const tracked = this.#options.fields.track({ definition, live: old, next: admitted, manager: context.fieldManager, subresource });
-    this.#check(definition, tracked, old);
+    this.#check(definition, tracked, old, subresource);
     await this.#options.admission.validate(attributes, tracked, old);
     const collection = this.#options.store.collection(storageKeyOf(definition));
     if (collection.get(current.key) !== current) return 'raced';
