@@ -1,22 +1,15 @@
-// Keeps a cache equal to what the API server holds of one resource. Opens with a streaming list, falls back
-// to pages, follows with a watch, and starts over where the server has forgotten. It never gives up: every
-// failure leads to another try, after a bounded, growing, jittered delay.
+// Keeps a cache equal to what the API server holds of one resource, and tells handlers what has changed. What
+// comes from the server goes into the cache only when it is newer than what is there.
 import { keyOf, type KubeObject, type Resource } from '@snapshot-stack/api-types';
 import type { Client } from '../client/client.ts';
 import { KubeError } from '../client/kube-error.ts';
 import type { WatchEvent } from '../client/watch.ts';
-import { Backoff, silentLog, systemClock, type Clock, type Log, type Random } from '../process/index.ts';
+import { silentLog, systemClock, type Clock, type Log, type Random } from '../process/index.ts';
 import { ObjectCache, versionOf, type Cache, type Indexers } from './object-cache.ts';
+import { Reflector, type Scope } from './reflector.ts';
 
-const PAGE_SIZE = 500;
-const RETRY_START_MS = 200;
-const RETRY_MAX_MS = 30_000;
-// The server ends each watch after a random time in this range, which spreads the reconnects of many clients.
-const WATCH_MIN_SECONDS = 300;
-const WATCH_SPREAD_SECONDS = 300;
-// Bookmarks come about once a minute; three missed ones mean that nobody is there.
-const WATCH_SILENCE_MS = 200_000;
-const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
+/** So often in a row a list may be older than what was seen (a lagging server) before it is believed (a restored one). */
+const STALE_LISTS_MAX = 3;
 
 export interface InformerOptions<T extends KubeObject> {
   client: Client;
@@ -39,23 +32,24 @@ export interface InformerHandler<T> {
 }
 
 export class Informer<T extends KubeObject> {
-  readonly #options: InformerOptions<T>;
   readonly #cache: ObjectCache<T>;
+  readonly #reflector: Reflector<T>;
   readonly #handlers: InformerHandler<T>[] = [];
-  readonly #clock: Clock;
   readonly #log: Log;
-  readonly #backoff: Backoff;
   readonly #synced = Promise.withResolvers<void>();
   #hasSynced = false;
-  #canStreamLists = true;
-  #lastError: KubeError | undefined;
+  #staleLists = 0;
 
   constructor(options: InformerOptions<T>) {
-    this.#options = options;
-    this.#clock = options.clock ?? systemClock;
-    this.#log = (options.log ?? silentLog).with({ resource: options.resource.plural });
-    this.#cache = new ObjectCache<T>(options.indexers, (object, old) => this.#notify(object, old));
-    this.#backoff = new Backoff({ startMs: RETRY_START_MS, maxMs: RETRY_MAX_MS, jitter: 0.5, random: options.random ?? Math.random });
+    const { client, resource, clock = systemClock, random = Math.random, transform = (object: T) => object } = options;
+    this.#log = (options.log ?? silentLog).with({ resource: resource.plural });
+    const safely = this.#safe('the transform failed; the object is kept as it is', transform, (object) => object);
+    const indexers = Object.entries(options.indexers ?? {}).map(([name, index]): [string, (object: T) => readonly string[]] => [
+      name,
+      this.#safe(`the index ${name} failed; the object is not found under it`, index, () => []),
+    ]);
+    this.#cache = new ObjectCache<T>({ indexers: Object.fromEntries(indexers), transform: safely, onRemembered: (object, old) => this.#notify(object, old) });
+    this.#reflector = new Reflector({ client, resource, scope: scopeOf(options), replica: this.#replica(), transform: safely, clock, random, log: this.#log });
   }
 
   get cache(): Cache<T> {
@@ -68,7 +62,7 @@ export class Informer<T extends KubeObject> {
 
   /** Why the last try failed; undefined while all is well. For readiness reports. */
   get lastError(): KubeError | undefined {
-    return this.#lastError;
+    return this.#reflector.lastError;
   }
 
   /** Handlers are called after the cache has changed, in the order of the changes. Add them before `run`. */
@@ -90,122 +84,56 @@ export class Informer<T extends KubeObject> {
     });
   }
 
-  /** Runs until the signal aborts; resolves then. */
-  async run(signal: AbortSignal): Promise<void> {
-    let resume: string | undefined;
-    while (!signal.aborted) {
+  /** Runs until the signal aborts; resolves then. Every failure is retried. */
+  run(signal: AbortSignal): Promise<void> {
+    return this.#reflector.run(signal);
+  }
+
+  #replica(): ConstructorParameters<typeof Reflector<T>>[0]['replica'] {
+    const cache = this.#cache;
+    return {
+      get seenVersion() {
+        return cache.seenVersion;
+      },
+      replaceAll: (found, version) => this.#replaceAll(found, version),
+      apply: (event) => this.#apply(event),
+    };
+  }
+
+  /** A function given from outside must not end the watch that it serves. */
+  #safe<R>(complaint: string, run: (object: T) => R, otherwise: (object: T) => R): (object: T) => R {
+    return (object) => {
       try {
-        resume ??= await this.#list(signal);
-        resume = await this.#watch(resume, signal);
-        this.#backoff.reset();
+        return run(object);
       } catch (error) {
-        if (signal.aborted) return;
-        resume = await this.#recover(KubeError.from(error), signal);
+        this.#log.error(complaint, { object: keyOf(object), error });
+        return otherwise(object);
       }
-    }
-  }
-
-  /** Decides where to go on after a failure: from the last version seen, or from a new list. */
-  async #recover(error: KubeError, signal: AbortSignal): Promise<string | undefined> {
-    this.#lastError = error;
-    if (error.code === 'Expired') {
-      this.#log.debug('the server has forgotten our version; listing again');
-      return undefined;
-    }
-    const delay = Math.max(this.#backoff.next(), error.retryAfterMs ?? 0);
-    this.#log.warn('watching failed; trying again', { error, inMs: Math.round(delay) });
-    await this.#clock.sleep(delay, signal).catch(() => {});
-    const seen = this.#cache.seenVersion;
-    return this.#hasSynced && error.retryable && seen > 0n ? seen.toString() : undefined;
-  }
-
-  async #list(signal: AbortSignal): Promise<string> {
-    if (!this.#canStreamLists) return this.#listPages(signal);
-    try {
-      return await this.#listStreaming(signal);
-    } catch (error) {
-      const { code } = KubeError.from(error);
-      if (code !== 'BadRequest' && code !== 'Invalid') throw error;
-      this.#canStreamLists = false; // an API server before 1.32, or one with the feature switched off
-      return this.#listPages(signal);
-    }
-  }
-
-  async #listStreaming(signal: AbortSignal): Promise<string> {
-    const { client, resource } = this.#options;
-    const found = new Map<string, T>();
-    const events = client.watch(resource, {
-      ...this.#scope(),
-      sendInitialEvents: true,
-      timeoutSeconds: WATCH_MIN_SECONDS,
-      idleTimeoutMs: WATCH_SILENCE_MS,
-      signal,
-    });
-    for await (const event of events) {
-      if (event.type === 'BOOKMARK') {
-        if (event.object.metadata.annotations?.[INITIAL_EVENTS_END] !== 'true') continue;
-        const version = event.object.metadata.resourceVersion ?? '0';
-        this.#replaceAll(found, BigInt(version));
-        return version;
-      }
-      // Between the initial events and the bookmark, changes may already come in.
-      if (event.type === 'DELETED') found.delete(keyOf(event.object));
-      else found.set(keyOf(event.object), event.object);
-    }
-    throw new KubeError('Connection', 'the streaming list ended before it was complete');
-  }
-
-  async #listPages(signal: AbortSignal): Promise<string> {
-    const { client, resource } = this.#options;
-    const found = new Map<string, T>();
-    let next: string | undefined;
-    let version: string | undefined;
-    do {
-      const page = await client.list(resource, { ...this.#scope(), limit: PAGE_SIZE, ...(next === undefined ? {} : { continue: next }), signal });
-      for (const object of page.items) found.set(keyOf(object), object);
-      version ??= page.metadata.resourceVersion;
-      next = page.metadata.continue === '' ? undefined : page.metadata.continue;
-    } while (next !== undefined);
-    this.#replaceAll(found, BigInt(version ?? '0'));
-    return version ?? '0';
-  }
-
-  /** Follows the changes from `version` on; resolves with the version to go on from when the server ends the watch. */
-  async #watch(version: string, signal: AbortSignal): Promise<string> {
-    const { client, resource, random = Math.random } = this.#options;
-    const timeoutSeconds = WATCH_MIN_SECONDS + Math.floor(random() * WATCH_SPREAD_SECONDS);
-    let heard = false;
-    for await (const event of client.watch(resource, { ...this.#scope(), resourceVersion: version, timeoutSeconds, idleTimeoutMs: WATCH_SILENCE_MS, signal })) {
-      if (!heard) this.#backoff.reset();
-      heard = true;
-      this.#lastError = undefined;
-      this.#apply(event);
-    }
-    // A server that closes at once, again and again, must not be asked in a tight loop.
-    if (!heard) await this.#clock.sleep(this.#backoff.next(), signal);
-    return this.#cache.seenVersion > 0n ? this.#cache.seenVersion.toString() : version;
+    };
   }
 
   #apply(event: WatchEvent<T>): void {
     const version = versionOf(event.object);
-    if (event.type === 'DELETED') {
-      this.#cache.advanceTo(version);
-      this.#delete(event.object, version);
-    } else if (event.type === 'BOOKMARK') {
-      this.#cache.advanceTo(version);
-    } else {
-      this.#cache.advanceTo(version);
-      this.#upsert(event.object);
-    }
+    this.#cache.advanceTo(version);
+    if (event.type === 'DELETED') this.#delete(event.object, version);
+    else if (event.type !== 'BOOKMARK') this.#upsert(event.object);
   }
 
   /** Never goes back in time: a stale answer from a lagging server, or the echo of our own older write, is dropped. */
   #upsert(object: T): void {
-    const kept = this.#options.transform?.(object) ?? object;
-    const old = this.#cache.get(keyOf(kept));
-    if (old !== undefined && versionOf(old) >= versionOf(kept) && old.metadata.uid === kept.metadata.uid) return;
-    this.#cache.put(kept);
-    this.#notify(kept, old);
+    const old = this.#cache.get(keyOf(object));
+    if (old !== undefined && versionOf(old) >= versionOf(object)) return;
+    this.#put(object, old);
+  }
+
+  #put(object: T, old: T | undefined): void {
+    const isAnother = old !== undefined && old.metadata.uid !== object.metadata.uid;
+    if (isAnother) {
+      this.#cache.remove(keyOf(old));
+      this.#notify(undefined, old);
+    }
+    this.#cache.put(object);
+    this.#notify(object, isAnother ? undefined : old);
   }
 
   #delete(object: T, version: bigint): void {
@@ -214,22 +142,36 @@ export class Informer<T extends KubeObject> {
     // One that was remembered after it had been made anew under the same name stays.
     if (old === undefined || (old.metadata.uid !== object.metadata.uid && versionOf(old) > version)) return;
     this.#cache.remove(key);
-    this.#notify(undefined, this.#options.transform?.(object) ?? object);
+    this.#notify(undefined, object);
   }
 
   #replaceAll(found: ReadonlyMap<string, T>, version: bigint): void {
-    if (version < this.#cache.seenVersion) this.#log.warn('the server went back in time', { from: this.#cache.seenVersion.toString(), to: version.toString() });
+    const wentBack = version < this.#cache.seenVersion;
+    if (wentBack) this.#believe(version);
+    this.#staleLists = 0;
     this.#cache.resetVersion(version);
     for (const key of this.#cache.keys()) {
       const old = this.#cache.get(key);
-      if (found.has(key) || old === undefined || versionOf(old) > version) continue;
+      // What we wrote after the list was made is not in it, and yet there.
+      if (found.has(key) || old === undefined || (versionOf(old) > version && !wentBack)) continue;
       this.#cache.remove(key);
       this.#notify(undefined, old);
     }
-    for (const object of found.values()) this.#upsert(object);
-    this.#lastError = undefined;
+    for (const object of found.values()) {
+      const old = this.#cache.get(keyOf(object));
+      if (!wentBack) this.#upsert(object);
+      else if (old?.metadata.resourceVersion !== object.metadata.resourceVersion || old?.metadata.uid !== object.metadata.uid) this.#put(object, old);
+    }
     this.#hasSynced = true;
     this.#synced.resolve();
+  }
+
+  /** @throws KubeError while an older list is more likely a lagging server's than a restored one's */
+  #believe(version: bigint): void {
+    const seen = this.#cache.seenVersion.toString();
+    if (++this.#staleLists < STALE_LISTS_MAX)
+      throw new KubeError('Unavailable', `the list is of version ${version}, older than ${seen}, which was already seen; the server lags behind`);
+    this.#log.warn('the server went back in time and stays there, as after a restore from a backup; taking over its state', { from: seen, to: version.toString() });
   }
 
   #notify(object: T | undefined, old: T | undefined): void {
@@ -244,13 +186,12 @@ export class Informer<T extends KubeObject> {
       }
     }
   }
+}
 
-  #scope(): { namespace?: string; labelSelector?: string; fieldSelector?: string } {
-    const { namespace, labelSelector, fieldSelector } = this.#options;
-    return {
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(labelSelector === undefined ? {} : { labelSelector }),
-      ...(fieldSelector === undefined ? {} : { fieldSelector }),
-    };
-  }
+function scopeOf({ namespace, labelSelector, fieldSelector }: Scope): Scope {
+  return {
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(labelSelector === undefined ? {} : { labelSelector }),
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+  };
 }

@@ -25,21 +25,24 @@ export function versionOf(object: KubeObject): bigint {
   return /^\d+$/.test(text) ? BigInt(text) : 0n;
 }
 
-type Change<T> = (object: T | undefined, old: T | undefined) => void;
+export interface ObjectCacheOptions<T> {
+  indexers?: Indexers<T>;
+  /** Applied to objects that come in by {@link Cache.remember}. */
+  transform?: (object: T) => T;
+  /** Told of objects that came in by {@link Cache.remember}, as if the watch had brought them. */
+  onRemembered?: (object: T, old: T | undefined) => void;
+}
 
 export class ObjectCache<T extends KubeObject> implements Cache<T> {
+  readonly #options: ObjectCacheOptions<T>;
   readonly #objects = new Map<string, T>();
-  readonly #indexers: Indexers<T>;
-  readonly #indexes: Map<string, Map<string, Map<string, T>>>;
-  readonly #onRemembered: Change<T>;
+  readonly #indexes: ReadonlyMap<string, Index<T>>;
   /** Everything up to this version has been delivered. */
   #seenVersion = 0n;
 
-  /** @param onRemembered told of objects that came in by {@link remember}, as if the watch had brought them */
-  constructor(indexers: Indexers<T> = {}, onRemembered: Change<T> = () => {}) {
-    this.#indexers = indexers;
-    this.#indexes = new Map(Object.keys(indexers).map((name) => [name, new Map()]));
-    this.#onRemembered = onRemembered;
+  constructor(options: ObjectCacheOptions<T> = {}) {
+    this.#options = options;
+    this.#indexes = new Map(Object.entries(options.indexers ?? {}).map(([name, valuesOf]) => [name, new Index(valuesOf)]));
   }
 
   get(key: string): T | undefined {
@@ -59,9 +62,9 @@ export class ObjectCache<T extends KubeObject> implements Cache<T> {
   }
 
   byIndex(index: string, value: string): readonly T[] {
-    const values = this.#indexes.get(index);
-    if (values === undefined) throw new RangeError(`there is no index "${index}"; declared are ${[...this.#indexes.keys()].join(', ') || 'none'}`);
-    return [...(values.get(value)?.values() ?? [])];
+    const found = this.#indexes.get(index);
+    if (found === undefined) throw new RangeError(`there is no index "${index}"; declared are ${[...this.#indexes.keys()].join(', ') || 'none'}`);
+    return found.get(value);
   }
 
   remember(object: T): void {
@@ -71,8 +74,9 @@ export class ObjectCache<T extends KubeObject> implements Cache<T> {
     // A write that took off the last finalizer of a deleted object is answered with the object that is no more.
     const gone = object.metadata.deletionTimestamp !== undefined && (object.metadata.finalizers?.length ?? 0) === 0;
     if (gone) return;
-    this.put(object);
-    this.#onRemembered(object, old);
+    const kept = this.#options.transform?.(object) ?? object;
+    this.put(kept);
+    this.#options.onRemembered?.(kept, old);
   }
 
   /** The watch has delivered everything up to this version. */
@@ -91,39 +95,49 @@ export class ObjectCache<T extends KubeObject> implements Cache<T> {
 
   put(object: T): void {
     const key = keyOf(object);
-    const old = this.#objects.get(key);
-    if (old !== undefined) this.#unindex(key, old);
     this.#objects.set(key, object);
-    for (const [name, values] of this.#valuesOf(object)) {
-      for (const value of values) {
-        const index = this.#indexes.get(name);
-        const entries = index?.get(value) ?? new Map<string, T>();
-        entries.set(key, object);
-        index?.set(value, entries);
-      }
-    }
+    for (const index of this.#indexes.values()) index.put(key, object);
   }
 
   remove(key: string): T | undefined {
     const old = this.#objects.get(key);
-    if (old === undefined) return undefined;
-    this.#unindex(key, old);
     this.#objects.delete(key);
+    for (const index of this.#indexes.values()) index.remove(key);
     return old;
   }
+}
 
-  #unindex(key: string, old: T): void {
-    for (const [name, values] of this.#valuesOf(old)) {
-      for (const value of values) {
-        const index = this.#indexes.get(name);
-        const entries = index?.get(value);
-        entries?.delete(key);
-        if (entries?.size === 0) index?.delete(value);
-      }
+/** Value → the objects under it. The values are kept, so that it stays right even when a caller changes an object. */
+class Index<T> {
+  readonly #valuesOf: (object: T) => readonly string[];
+  readonly #objects = new Map<string, Map<string, T>>();
+  readonly #values = new Map<string, readonly string[]>();
+
+  constructor(valuesOf: (object: T) => readonly string[]) {
+    this.#valuesOf = valuesOf;
+  }
+
+  get(value: string): T[] {
+    return [...(this.#objects.get(value)?.values() ?? [])];
+  }
+
+  put(key: string, object: T): void {
+    this.remove(key);
+    const values = this.#valuesOf(object);
+    if (values.length === 0) return;
+    this.#values.set(key, values);
+    for (const value of values) {
+      const entries = this.#objects.get(value) ?? new Map<string, T>();
+      this.#objects.set(value, entries.set(key, object));
     }
   }
 
-  #valuesOf(object: T): [string, readonly string[]][] {
-    return Object.entries(this.#indexers).map(([name, index]) => [name, index(object)]);
+  remove(key: string): void {
+    for (const value of this.#values.get(key) ?? []) {
+      const entries = this.#objects.get(value);
+      entries?.delete(key);
+      if (entries?.size === 0) this.#objects.delete(value);
+    }
+    this.#values.delete(key);
   }
 }
