@@ -1,0 +1,91 @@
+// The whole path with the real driver: a volume it makes, mounted by the agent, keeps its data from pod to pod.
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { csiDrivers, persistentVolumeClaims, persistentVolumes, pods, storageClasses } from '@snapshot-stack/api-types';
+import { connectCsi, VolumeCapability_AccessMode_Mode as Mode, type CsiConnection } from '@snapshot-stack/csi';
+import { mountsBelow } from '../src/node/mounts.ts';
+import { eventually, gone, kill, startTestCluster, type TestCluster } from './cluster.ts';
+import { mayMount, unbind } from './directory-driver.ts';
+import { newClaim, newClass, newPod, newVolume } from './objects.ts';
+
+const MAIN = fileURLToPath(new URL('../../hostpath-driver/src/main.ts', import.meta.url));
+const FLAGS = ['--conditions=@snapshot-stack/source', '--disable-warning=ExperimentalWarning'];
+const HOSTPATH = 'hostpath.csi.k8s.io';
+const GI = 2n ** 30n;
+
+describe.skipIf(!mayMount())('with the hostpath driver (needs the right to mount)', { timeout: 30_000 }, () => {
+  let cluster: TestCluster;
+  let driver: ChildProcess;
+  let csi: CsiConnection;
+
+  beforeAll(async () => {
+    cluster = await startTestCluster();
+    const statedir = join(cluster.directory, 'state');
+    const argv = [...FLAGS, MAIN, `--endpoint=unix://${cluster.socket}`, '--nodeid=a', `--statedir=${statedir}`];
+    driver = spawn(process.execPath, argv, { stdio: 'ignore' });
+    csi = connectCsi({ endpoint: cluster.socket });
+    await csi.ready(10_000);
+    await cluster.client.create(csiDrivers, { metadata: { name: HOSTPATH }, spec: { attachRequired: false, podInfoOnMount: true } });
+    await cluster.client.create(storageClasses, newClass('hostpath', { provisioner: HOSTPATH }));
+    await cluster.startAgent();
+  }, 30_000);
+
+  afterAll(async () => {
+    csi.close();
+    for (const mount of (await mountsBelow(cluster.directory)).toReversed()) unbind(mount);
+    driver.kill('SIGTERM');
+    if (driver.exitCode === null && driver.signalCode === null) await Promise.race([once(driver, 'exit'), new Promise((resolve) => setTimeout(resolve, 3000))]);
+    await kill(driver);
+    await cluster.stop();
+  });
+
+  it('keeps the data of a volume from pod to pod, and grows it in between', async () => {
+    const { client } = cluster;
+    const namespace = await cluster.namespace();
+    const { volume } = await csi.controller.createVolume(
+      {
+        name: 'kept',
+        capacityRange: { requiredBytes: GI, limitBytes: 0n },
+        volumeCapabilities: [
+          { accessMode: { mode: Mode.SINGLE_NODE_WRITER }, accessType: { $case: 'mount', value: { fsType: '', mountFlags: [], volumeMountGroup: '' } } },
+        ],
+      },
+      { timeoutMs: 10_000 },
+    );
+    const source = { driver: HOSTPATH, volumeHandle: volume!.volumeId, volumeAttributes: volume!.volumeContext };
+    await client.create(persistentVolumes, newVolume('kept', { storageClassName: 'hostpath', csi: source }));
+    await client.create(persistentVolumeClaims, newClaim(namespace, 'c', { storageClassName: 'hostpath' }));
+
+    const first = await runPod(namespace, 'first');
+    expect(await mountsBelow(cluster.directory)).toContain(first);
+    await writeFile(join(first, 'note'), 'from the first pod');
+    await removePod(namespace, 'first');
+    expect(existsSync(first)).toBe(false);
+
+    const second = await runPod(namespace, 'second');
+    expect(await readFile(join(second, 'note'), 'utf8')).toBe('from the first pod');
+    const ref = { namespace, name: 'c' };
+    await client.patch(persistentVolumeClaims, ref, { kind: 'merge', body: { spec: { resources: { requests: { storage: '2Gi' } } } } });
+    await eventually(client, persistentVolumeClaims, ref, ({ status }) => status?.capacity?.['storage'] === '2Gi');
+    await removePod(namespace, 'second');
+    expect(await mountsBelow(join(cluster.paths.root, 'pods'))).toEqual([]);
+    expect(await mountsBelow(cluster.paths.root)).toEqual([]);
+  });
+
+  /** The directory at which the pod has the volume. */
+  async function runPod(namespace: string, name: string): Promise<string> {
+    await cluster.client.create(pods, newPod(namespace, name, 'c'));
+    const pod = await eventually(cluster.client, pods, { namespace, name }, ({ status }) => status?.phase === 'Running');
+    return join(cluster.paths.podVolume(pod.metadata.uid!, 'kept'), 'mount');
+  }
+
+  async function removePod(namespace: string, name: string): Promise<void> {
+    await cluster.client.delete(pods, { namespace, name });
+    await gone(cluster.client, pods, { namespace, name });
+  }
+});
