@@ -1,5 +1,6 @@
 // The list of all generators: add one here, and `npm run generate` and its --check know it.
 import { snapshotCrdFiles } from '@snapshot-stack/api-types';
+import { builtinSchemas } from './builtin-schemas.ts';
 import type { Generator } from './generator.ts';
 
 const crds: Generator = {
@@ -7,4 +8,4 @@ const crds: Generator = {
   files: async () => new Map([...snapshotCrdFiles()].map(([name, text]) => [`packages/api-types/crds/${name}`, text])),
 };
 
-export const generators: readonly Generator[] = [crds];
+export const generators: readonly Generator[] = [crds, builtinSchemas];

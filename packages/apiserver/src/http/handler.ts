@@ -5,6 +5,7 @@ import type { TLSSocket } from 'node:tls';
 import { parseJson, stringifyJson, type KubeObject, type Status } from '@snapshot-stack/api-types';
 import type { Authenticator } from '../auth/authenticator.ts';
 import { inVersion } from '../crd/versions.ts';
+import { OPENAPI_V2, OpenApi } from '../openapi/document.ts';
 import * as discovery from '../discovery/discovery.ts';
 import type { Faults } from '../faults/faults.ts';
 import { getObject, listObjects, selectorOf, type ListResult } from '../list/reader.ts';
@@ -61,9 +62,11 @@ interface ResourceCall extends Call {
 
 export class Handler {
   readonly #options: HandlerOptions;
+  readonly #openApi: OpenApi;
 
   constructor(options: HandlerOptions) {
     this.#options = options;
+    this.#openApi = new OpenApi(() => options.catalogue.all());
   }
 
   /** Answers one request, whatever happens. */
@@ -135,7 +138,14 @@ export class Handler {
     const wantsAggregated =
       /;as=APIGroupDiscoveryList/.test(String(request.headers.accept ?? '')) && /v=v2[,;\s]|v=v2$/.test(String(request.headers.accept ?? ''));
     const discoveryType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+    if (trimmed === '/openapi/v3') return { contentType: 'text/plain; charset=utf-8', text: JSON.stringify(await this.#openApi.index()) };
+    if (trimmed.startsWith('/openapi/v3/')) {
+      const text = await this.#openApi.document(trimmed.slice('/openapi/v3/'.length));
+      return text === undefined ? undefined : { contentType: 'application/json', text };
+    }
     switch (trimmed) {
+      case '/openapi/v2':
+        return json(OPENAPI_V2);
       case '/healthz':
       case '/livez':
       case '/readyz':

@@ -5,7 +5,8 @@
 //
 // Types: string bool int32 int64 double bytes quantity time microtime intOrString json rawExtension fieldsV1, the schema
 // unions of apiextensions, `[]T`, `{}T` (map of T by string), or the name of a type of this page or `page.version.Type`.
-// Flags: required, atomic, set, map=KEYS, merge=KEY (strategic merge), strategy=S, default=JSON. A number of 0 means
+// Flags: required, atomic, set, map=KEYS, merge=KEY (strategic merge), strategy=S, default=JSON,
+// pointer (its zero value differs from no value). A number of 0 means
 // that the wire number is not known; such a field is JSON only. The member '' holds the flags of the type itself:
 // `object GROUP/VERSION` for a kind with apiVersion, kind and metadata, `atomic` for a struct applied as a whole.
 
@@ -21,6 +22,8 @@ export interface Field {
   readonly wire: readonly number[];
   readonly type: FieldType;
   readonly required: boolean;
+  /** Zero values are told apart from absence. */
+  readonly pointer?: boolean;
   readonly listType?: 'atomic' | 'set' | 'map';
   readonly mapKeys?: readonly string[];
   readonly mergeKey?: string;
@@ -48,6 +51,8 @@ function parseFlag(flag: string): Partial<Field> {
   switch (name) {
     case 'required':
       return { required: true };
+    case 'pointer':
+      return { pointer: true };
     case 'atomic':
     case 'set':
       return { listType: name };

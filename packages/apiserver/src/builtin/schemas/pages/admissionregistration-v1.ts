@@ -20,8 +20,8 @@ export const admissionregistrationV1: TypePage = {
       objectSelector: '11 meta.v1.LabelSelector',
       reinvocationPolicy: '10 string',
       rules: '3 []RuleWithOperations atomic',
-      sideEffects: '6 string required',
-      timeoutSeconds: '7 int32',
+      sideEffects: '6 string required pointer',
+      timeoutSeconds: '7 int32 pointer',
     },
     MutatingWebhookConfiguration: {
       '': 'object admissionregistration.k8s.io/v1',
@@ -52,7 +52,7 @@ export const admissionregistrationV1: TypePage = {
       objectSelector: '10 meta.v1.LabelSelector',
       rules: '3 []RuleWithOperations atomic',
       sideEffects: '6 string required',
-      timeoutSeconds: '7 int32',
+      timeoutSeconds: '7 int32 pointer',
     },
     ValidatingWebhookConfiguration: {
       '': 'object admissionregistration.k8s.io/v1',

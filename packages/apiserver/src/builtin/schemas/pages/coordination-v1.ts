@@ -12,9 +12,9 @@ export const coordinationV1: TypePage = {
     },
     LeaseSpec: {
       acquireTime: '3 microtime',
-      holderIdentity: '1 string',
-      leaseDurationSeconds: '2 int32',
-      leaseTransitions: '5 int32',
+      holderIdentity: '1 string pointer',
+      leaseDurationSeconds: '2 int32 pointer',
+      leaseTransitions: '5 int32 pointer',
       preferredHolder: '7 string',
       renewTime: '4 microtime',
       strategy: '6 string',

@@ -47,12 +47,12 @@ export const metaV1: TypePage = {
     DeleteOptions: {
       apiVersion: '0 string',
       dryRun: '5 []string atomic',
-      gracePeriodSeconds: '1 int64',
+      gracePeriodSeconds: '1 int64 pointer',
       ignoreStoreReadErrorWithClusterBreakingPotential: '6 bool',
       kind: '0 string',
-      orphanDependents: '3 bool',
+      orphanDependents: '3 bool pointer',
       preconditions: '2 Preconditions',
-      propagationPolicy: '4 string',
+      propagationPolicy: '4 string pointer',
     },
     FieldSelectorRequirement: {
       key: '1 string required',
@@ -92,7 +92,7 @@ export const metaV1: TypePage = {
     ObjectMeta: {
       annotations: '12 {}string',
       creationTimestamp: '8 time',
-      deletionGracePeriodSeconds: '10 int64',
+      deletionGracePeriodSeconds: '10 int64 pointer',
       deletionTimestamp: '9 time',
       finalizers: '14 []string set strategy=merge',
       generateName: '2 string',
@@ -109,15 +109,15 @@ export const metaV1: TypePage = {
     OwnerReference: {
       '': 'atomic',
       apiVersion: '5 string required',
-      blockOwnerDeletion: '7 bool',
-      controller: '6 bool',
+      blockOwnerDeletion: '7 bool pointer',
+      controller: '6 bool pointer',
       kind: '1 string required',
       name: '3 string required',
       uid: '4 string required',
     },
     Preconditions: {
-      resourceVersion: '2 string',
-      uid: '1 string',
+      resourceVersion: '2 string pointer',
+      uid: '1 string pointer',
     },
     ServerAddressByClientCIDR: {
       clientCIDR: '1 string required',
