@@ -1,1 +1,2 @@
-export {};
+export { flags, parseSize, TOPOLOGY_KEY, type DriverOptions } from './options.ts';
+export { startDriver, type RunningDriver } from './wire.ts';

@@ -1,0 +1,245 @@
+// CreateVolume and DeleteVolume. A volume is an intent in the state first, then files, then ready; a call that is
+// repeated finds the same volume by its name, whatever died in between.
+import { randomUUID } from 'node:crypto';
+import { CsiError, type CreateVolumeRequest, type Volume, type VolumeContentSource } from '@snapshot-stack/csi';
+import type { Driver } from '../driver.ts';
+import { growImage, imageSize, isFileSystem, makeFileSystem, makeImage } from '../files/images.ts';
+import { detachLoops } from '../files/mounts.ts';
+import { CommandError } from '../files/run.ts';
+import { TOPOLOGY_KEY } from '../options.ts';
+import { accessTypeOf, checkName, invalidArgument, required, shown } from '../requests.ts';
+import type { AccessType, Backend, VolumeRow } from '../state/state.ts';
+
+const DEFAULT_BYTES = 2n ** 30n;
+const FS_MIN_BYTES: Record<string, bigint> = { ext4: 2n ** 20n, xfs: 300n * 2n ** 20n, btrfs: 128n * 2n ** 20n };
+const KIND_PARAMETER = 'kind';
+const BACKEND_PARAMETER = 'volumeBackend';
+
+/** What a new volume is to be, decided from the request alone. */
+interface Wanted {
+  access: AccessType;
+  backend: Backend;
+  fsType: string;
+  sizeBytes: bigint;
+  limitBytes: bigint;
+  source: string;
+  kind: string;
+  parameters: string;
+}
+
+/** Where the data of a new volume comes from. */
+interface Origin {
+  path: string;
+  backend: Backend;
+  access: AccessType;
+  fsType: string;
+  sizeBytes: bigint;
+}
+
+function sourceText(source: VolumeContentSource | undefined): string {
+  switch (source?.type?.$case) {
+    case 'snapshot':
+      return `snapshot:${source.type.value.snapshotId}`;
+    case 'volume':
+      return `volume:${source.type.value.volumeId}`;
+    default:
+      return '';
+  }
+}
+
+function backendOf(access: AccessType, parameters: Readonly<Record<string, string>>): Backend {
+  if (access === 'block') return 'block';
+  const backend = parameters[BACKEND_PARAMETER] ?? 'directory';
+  if (backend !== 'directory' && backend !== 'image')
+    throw invalidArgument(`the class parameter ${BACKEND_PARAMETER} is ${shown(backend)}; use directory or image`);
+  return backend;
+}
+
+function wantedOf(driver: Driver, request: CreateVolumeRequest): Wanted {
+  checkName(request.name, 'the volume');
+  const access = accessTypeOf(request.volumeCapabilities);
+  const { requiredBytes = 0n, limitBytes = 0n } = request.capacityRange ?? {};
+  if (requiredBytes < 0n || limitBytes < 0n) throw invalidArgument('a capacity may not be negative');
+  if (limitBytes > 0n && requiredBytes > limitBytes) throw invalidArgument(`required_bytes (${requiredBytes}) exceeds limit_bytes (${limitBytes})`);
+  const sizeBytes = requiredBytes > 0n ? requiredBytes : limitBytes > 0n ? limitBytes : DEFAULT_BYTES;
+  if (sizeBytes > driver.maxVolumeBytes)
+    throw new CsiError('OUT_OF_RANGE', `${sizeBytes} bytes are more than the largest volume, ${driver.maxVolumeBytes} bytes (--max-volume-size)`);
+  const backend = backendOf(access, request.parameters);
+  const asked = request.volumeCapabilities[0]?.accessType;
+  const fsType = asked?.$case === 'mount' && asked.value.fsType !== '' ? asked.value.fsType : 'ext4';
+  if (backend === 'image' && !isFileSystem(fsType)) throw invalidArgument(`the file system ${shown(fsType)} is not supported; use ext4, xfs or btrfs`);
+  const kind = request.parameters[KIND_PARAMETER] ?? '';
+  if (kind !== '' && !driver.capacity.has(kind))
+    throw invalidArgument(`the class asks for storage of kind ${shown(kind)}; --capacity knows ${[...driver.capacity.keys()].join(', ') || 'none'}`);
+  return {
+    access,
+    backend,
+    fsType: backend === 'image' ? fsType : '',
+    sizeBytes,
+    limitBytes,
+    source: sourceText(request.volumeContentSource),
+    kind,
+    parameters: JSON.stringify(request.parameters),
+  };
+}
+
+/** @throws CsiError ALREADY_EXISTS naming what differs */
+function checkSame(row: VolumeRow, wanted: Wanted, request: CreateVolumeRequest): void {
+  const taken = (what: string): CsiError => new CsiError('ALREADY_EXISTS', `a volume named ${shown(row.name)} exists already, with another ${what}`);
+  const { requiredBytes = 0n, limitBytes = 0n } = request.capacityRange ?? {};
+  if (row.sizeBytes < requiredBytes || (limitBytes > 0n && row.sizeBytes > limitBytes)) throw taken(`size (${row.sizeBytes} bytes)`);
+  if (row.access !== wanted.access) throw taken('access type');
+  if (row.source !== wanted.source) throw taken('source');
+  if (row.parameters !== wanted.parameters) throw taken('set of parameters');
+}
+
+function originOf(driver: Driver, source: string): Origin | undefined {
+  const [what, id = ''] = source.split(/:(.*)/s);
+  if (what === 'snapshot') {
+    const row = driver.state.snapshot(id);
+    if (row === undefined || row.phase !== 'ready') throw new CsiError('NOT_FOUND', `there is no snapshot ${shown(id)} to restore from`);
+    return { ...row, path: driver.layout.snapshot(row.id, row.backend) };
+  }
+  if (what === 'volume') {
+    const row = driver.state.volume(id);
+    if (row === undefined || row.phase !== 'ready') throw new CsiError('NOT_FOUND', `there is no volume ${shown(id)} to clone`);
+    return { ...row, path: driver.layout.volume(row.id, row.backend) };
+  }
+  return undefined;
+}
+
+/**
+ * The backend of a volume that is filled from an origin. Images carry their file system as bytes, so they can
+ * become block volumes and the other way round; a folder's files cannot become a device's bytes.
+ */
+function reconcile(wanted: Wanted, origin: Origin): Wanted {
+  const isImage = origin.backend !== 'directory';
+  if (!isImage && wanted.backend !== 'directory') {
+    throw invalidArgument(
+      `the source holds the files of a folder; they cannot become ${wanted.backend === 'block' ? 'a block device' : 'a file system image'}. Restore it as a file system of the directory backend, or use ${BACKEND_PARAMETER}: image for volumes that need both`,
+    );
+  }
+  if (origin.sizeBytes > wanted.sizeBytes) {
+    throw new CsiError(
+      'OUT_OF_RANGE',
+      `the source has ${origin.sizeBytes} bytes, the new volume only ${wanted.sizeBytes}; ask for at least ${origin.sizeBytes} bytes`,
+    );
+  }
+  if (isImage && wanted.access === 'mount') return { ...wanted, backend: 'image', fsType: origin.fsType === '' ? wanted.fsType || 'ext4' : origin.fsType };
+  return wanted;
+}
+
+function checkRoom(driver: Driver, wanted: Wanted): void {
+  const total = driver.capacity.get(wanted.kind);
+  if (total === undefined) return;
+  const free = total - driver.state.usedBytes(wanted.kind);
+  if (wanted.sizeBytes > free)
+    throw new CsiError('RESOURCE_EXHAUSTED', `${wanted.sizeBytes} bytes of kind ${wanted.kind} were asked for, ${free} of ${total} are left`);
+}
+
+async function makeFiles(driver: Driver, row: { id: string; backend: Backend; fsType: string; sizeBytes: bigint }, origin: Origin | undefined): Promise<void> {
+  const path = driver.layout.volume(row.id, row.backend);
+  if (row.backend === 'directory') {
+    await (origin === undefined ? driver.engine.makeFolder(path) : driver.engine.copyFolder(origin.path, path, { readOnly: false }));
+    return;
+  }
+  if (origin !== undefined) {
+    await driver.engine.copyImage(origin.path, path);
+    await growImage(path, row.sizeBytes);
+    return;
+  }
+  await makeImage(path, row.sizeBytes);
+  if (row.backend === 'image' && isFileSystem(row.fsType)) await makeFileSystem(path, row.fsType);
+}
+
+export function asCsiError(error: unknown, what: string): CsiError {
+  if (error instanceof CsiError) return error;
+  const full =
+    (error instanceof CommandError && error.isDiskFull) ||
+    (error as NodeJS.ErrnoException).code === 'ENOSPC' ||
+    (error as NodeJS.ErrnoException).code === 'EDQUOT';
+  const message = error instanceof Error ? error.message : String(error);
+  if (full) return new CsiError('RESOURCE_EXHAUSTED', `${what}: the disk is full; nothing was left behind, free space and try again`, { cause: error });
+  return new CsiError('INTERNAL', `${what}: ${message}`, { cause: error });
+}
+
+async function create(driver: Driver, request: CreateVolumeRequest, asked: Wanted): Promise<VolumeRow> {
+  const { state } = driver;
+  const existing = state.volumeByName(request.name);
+  if (existing !== undefined && existing.phase === 'ready') {
+    checkSame(existing, asked, request);
+    return existing;
+  }
+  if (existing !== undefined) throw new CsiError('ABORTED', `a volume named ${shown(request.name)} is still being removed; try again`);
+  const origin = originOf(driver, asked.source);
+  const wanted = origin === undefined ? asked : reconcile(asked, origin);
+  if (origin === undefined && wanted.backend === 'image' && wanted.sizeBytes < (FS_MIN_BYTES[wanted.fsType] ?? 0n)) {
+    throw new CsiError('OUT_OF_RANGE', `${wanted.fsType} needs at least ${FS_MIN_BYTES[wanted.fsType]} bytes, ${wanted.sizeBytes} were asked for`);
+  }
+  checkRoom(driver, wanted);
+  const { limitBytes: _limit, ...kept } = wanted;
+  const row = { ...kept, id: randomUUID(), name: request.name, phase: 'creating' as const, ephemeral: 0n as const };
+  state.addVolume(row);
+  try {
+    await makeFiles(driver, row, origin);
+    state.setVolume(row.id, { phase: 'ready' });
+  } catch (error) {
+    await driver.engine.remove(driver.layout.volume(row.id, row.backend));
+    state.removeVolume(row.id);
+    throw asCsiError(error, `volume ${shown(request.name)} could not be made`);
+  }
+  return state.volume(row.id) as VolumeRow;
+}
+
+export function createVolume(driver: Driver, request: CreateVolumeRequest, signal: AbortSignal): Promise<VolumeRow> {
+  const wanted = wantedOf(driver, request);
+  const objects = [`the volume name ${request.name}`];
+  const what = `CreateVolume ${wanted.sizeBytes} ${wanted.access} ${wanted.source} ${wanted.parameters}`;
+  return driver.operations.run(objects, what, () => create(driver, request, wanted), signal);
+}
+
+/** Removes a volume's files and then its row; a repeated call finds nothing and is content. */
+export async function removeVolume(driver: Driver, row: VolumeRow): Promise<void> {
+  driver.state.setVolume(row.id, { phase: 'deleting' });
+  const path = driver.layout.volume(row.id, row.backend);
+  if (row.backend !== 'directory') await detachLoops(path);
+  await driver.engine.remove(path);
+  driver.state.removeVolume(row.id);
+}
+
+export async function deleteVolume(driver: Driver, id: string, signal: AbortSignal): Promise<void> {
+  required(id, 'volume_id');
+  const row = driver.state.volume(id);
+  if (row === undefined) return;
+  const inUse = driver.state.publications(id);
+  if (inUse.length > 0)
+    throw new CsiError('FAILED_PRECONDITION', `volume ${shown(id)} is still ${inUse[0]?.kind ?? 'used'} at ${inUse[0]?.path ?? ''}; unpublish it first`);
+  await driver.operations.run(
+    [`volume ${id}`],
+    'DeleteVolume',
+    () => removeVolume(driver, row).catch((error: unknown) => Promise.reject(asCsiError(error, `volume ${shown(id)} could not be removed`))),
+    signal,
+  );
+}
+
+/** The size that a volume really has: an image may have been grown since. */
+export async function actualSize(driver: Driver, row: VolumeRow): Promise<bigint> {
+  return row.backend === 'directory' ? row.sizeBytes : imageSize(driver.layout.volume(row.id, row.backend));
+}
+
+export function toVolume(driver: Driver, row: VolumeRow): Volume {
+  const [what, id = ''] = row.source.split(/:(.*)/s);
+  const contentSource: VolumeContentSource | undefined =
+    what === 'snapshot'
+      ? { type: { $case: 'snapshot', value: { snapshotId: id } } }
+      : what === 'volume'
+        ? { type: { $case: 'volume', value: { volumeId: id } } }
+        : undefined;
+  return {
+    volumeId: row.id,
+    capacityBytes: row.sizeBytes,
+    volumeContext: JSON.parse(row.parameters) as Record<string, string>,
+    contentSource,
+    accessibleTopology: driver.options['enable-topology'] ? [{ segments: { [TOPOLOGY_KEY]: driver.options.nodeid } }] : [],
+  };
+}

@@ -1,0 +1,71 @@
+// Mounts and loop devices as the kernel has them, not as somebody remembers them.
+import { readFileSync } from 'node:fs';
+import { run } from './run.ts';
+
+export interface Mount {
+  point: string;
+  /** Path within the mounted file system: what a bind mount shows. */
+  root: string;
+  fsType: string;
+  source: string;
+  options: readonly string[];
+}
+
+/** mountinfo writes space, tab, newline and backslash as octal escapes. Source: proc_pid_mountinfo(5). */
+function unescape(text: string): string {
+  return text.replaceAll(/\\([0-7]{3})/g, (_match, octal: string) => String.fromCodePoint(Number.parseInt(octal, 8)));
+}
+
+export function mounts(): Mount[] {
+  const lines = readFileSync('/proc/self/mountinfo', 'utf8').trimEnd().split('\n');
+  return lines.map((line) => {
+    const [left = '', right = ''] = line.split(' - ');
+    const [, , , root = '', point = '', options = ''] = left.split(' ');
+    const [fsType = '', source = ''] = right.split(' ');
+    return { point: unescape(point), root: unescape(root), fsType, source: unescape(source), options: options.split(',') };
+  });
+}
+
+/** The uppermost mount at exactly this path. */
+export function mountAt(path: string): Mount | undefined {
+  return mounts().findLast((mount) => mount.point === path);
+}
+
+export async function bindMount(source: string, target: string, options: { readOnly: boolean; flags: readonly string[] }): Promise<void> {
+  await run('mount', ['--bind', source, target]);
+  const remount = [...(options.readOnly ? ['ro'] : []), ...options.flags];
+  if (remount.length === 0) return;
+  try {
+    await run('mount', ['-o', `remount,bind,${remount.join(',')}`, target]);
+  } catch (error) {
+    await run('umount', [target]);
+    throw error;
+  }
+}
+
+/** Unmounts everything at the path, however often it was mounted; nothing there is fine. */
+export async function unmount(path: string): Promise<void> {
+  const STACKED_MAX = 16;
+  for (let i = 0; i < STACKED_MAX && mountAt(path) !== undefined; i++) await run('umount', [path]);
+}
+
+/** The loop devices that an image is attached to; none when it is not. */
+export async function loopDevicesOf(image: string): Promise<string[]> {
+  const out = await run('losetup', ['--associated', image, '--noheadings', '--output', 'NAME']);
+  return out
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+}
+
+/** Attaches an image, or finds where it is attached. */
+export async function attachLoop(image: string, options: { readOnly: boolean }): Promise<string> {
+  const [existing] = await loopDevicesOf(image);
+  if (existing !== undefined) return existing;
+  const out = await run('losetup', ['--find', '--show', ...(options.readOnly ? ['--read-only'] : []), image]);
+  return out.trim();
+}
+
+export async function detachLoops(image: string): Promise<void> {
+  for (const device of await loopDevicesOf(image)) await run('losetup', ['--detach', device]);
+}

@@ -1,0 +1,61 @@
+// Child processes: bounded in output and in number, and their failures in words.
+import { execFile } from 'node:child_process';
+
+const OUTPUT_BYTES_MAX = 8 * 2 ** 20;
+
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly exitCode: number | undefined;
+  readonly stderr: string;
+
+  constructor(command: string, exitCode: number | undefined, stderr: string, cause: unknown) {
+    super(`${command} failed: ${stderr.trim().split('\n').slice(0, 3).join('; ') || (cause as Error).message}`, { cause });
+    this.exitCode = exitCode;
+    this.stderr = stderr;
+  }
+
+  get isDiskFull(): boolean {
+    return /No space left|Disk quota exceeded/.test(this.stderr);
+  }
+
+  get isMissing(): boolean {
+    return (this.cause as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+}
+
+/** Standard output of the command. @throws CommandError */
+export function run(command: string, args: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(
+      command,
+      [...args],
+      { maxBuffer: OUTPUT_BYTES_MAX, encoding: 'utf8', env: { ...process.env, LC_ALL: 'C', PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` } },
+      (error, stdout, stderr) => {
+        if (error === null) resolve(stdout);
+        else reject(new CommandError(command, typeof error.code === 'number' ? error.code : undefined, stderr, error));
+      },
+    );
+  });
+}
+
+/** Lets only so many tasks run at once; the others wait in order. */
+export class Gate {
+  #free: number;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(size: number) {
+    this.#free = Math.max(1, size);
+  }
+
+  async run<T>(task: () => Promise<T>): Promise<T> {
+    if (this.#free > 0) this.#free--;
+    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    try {
+      return await task();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#free++;
+      else next();
+    }
+  }
+}

@@ -1,0 +1,276 @@
+// What the driver knows, durably, in one SQLite file: volumes, snapshots, groups, and what is staged and
+// published. Every change is one transaction, on disk (synchronous=FULL) before it is answered. An object is
+// first written as an intent (`creating`), then its files are made, then it becomes `ready`: whatever dies in
+// between, the next start sees what was going on.
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+
+export type Phase = 'creating' | 'ready' | 'deleting';
+export type AccessType = 'mount' | 'block';
+/** Where the data is: a folder, an image served as a device, or an image with a file system in it. */
+export type Backend = 'directory' | 'block' | 'image';
+
+export interface VolumeRow {
+  id: string;
+  name: string;
+  phase: Phase;
+  access: AccessType;
+  backend: Backend;
+  sizeBytes: bigint;
+  /** `snapshot:<id>`, `volume:<id>` or ''. */
+  source: string;
+  /** JSON of the class parameters, as given at creation. */
+  parameters: string;
+  kind: string;
+  fsType: string;
+  ephemeral: 0n | 1n;
+  attachedReadonly: bigint;
+  attached: bigint;
+}
+
+export interface SnapshotRow {
+  id: string;
+  name: string;
+  phase: Phase;
+  volumeId: string;
+  access: AccessType;
+  backend: Backend;
+  fsType: string;
+  sizeBytes: bigint;
+  /** Unix time in nanoseconds. */
+  createdNs: bigint;
+  /** '' outside a group. */
+  groupId: string;
+}
+
+export interface GroupRow {
+  id: string;
+  name: string;
+  phase: Phase;
+  /** JSON array of volume ids, in the order asked for. */
+  volumeIds: string;
+  createdNs: bigint;
+}
+
+export interface PublicationRow {
+  volumeId: string;
+  path: string;
+  kind: 'staged' | 'published';
+  /** JSON of what may not differ when the call is repeated. */
+  args: string;
+}
+
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS volumes (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, phase TEXT NOT NULL, access TEXT NOT NULL, backend TEXT NOT NULL,
+  sizeBytes INTEGER NOT NULL, source TEXT NOT NULL, parameters TEXT NOT NULL, kind TEXT NOT NULL, fsType TEXT NOT NULL,
+  ephemeral INTEGER NOT NULL, attachedReadonly INTEGER NOT NULL DEFAULT 0, attached INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX IF NOT EXISTS volumes_by_source ON volumes (source) WHERE source <> '';
+CREATE TABLE IF NOT EXISTS snapshots (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, phase TEXT NOT NULL, volumeId TEXT NOT NULL, access TEXT NOT NULL,
+  backend TEXT NOT NULL, fsType TEXT NOT NULL, sizeBytes INTEGER NOT NULL, createdNs INTEGER NOT NULL, groupId TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS snapshots_by_volume ON snapshots (volumeId, id);
+CREATE INDEX IF NOT EXISTS snapshots_by_group ON snapshots (groupId) WHERE groupId <> '';
+CREATE TABLE IF NOT EXISTS groups (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, phase TEXT NOT NULL, volumeIds TEXT NOT NULL, createdNs INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS publications (volumeId TEXT NOT NULL, path TEXT NOT NULL, kind TEXT NOT NULL, args TEXT NOT NULL, PRIMARY KEY (volumeId, path)) STRICT;
+`;
+
+type Row = Record<string, SQLInputValue>;
+
+export class StateError extends Error {
+  override readonly name = 'StateError';
+}
+
+export class State {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  /** @throws StateError when another process uses the folder, or the file is damaged */
+  constructor(dir: string) {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    const path = join(dir, 'state.db');
+    const fresh = !existsSync(path);
+    try {
+      this.#database = new DatabaseSync(path, { readBigInts: true } as ConstructorParameters<typeof DatabaseSync>[1]);
+      // The lock is held for the life of the process and freed by the kernel however that ends.
+      this.#database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+      if (!fresh) {
+        const [check] = this.#database.prepare('PRAGMA quick_check(1)').all() as { quick_check: string }[];
+        if (check?.quick_check !== 'ok') throw new Error(check?.quick_check ?? 'no answer from the check');
+      }
+      this.#database.exec(`BEGIN EXCLUSIVE; ${SCHEMA} COMMIT;`);
+    } catch (error) {
+      throw explain(path, error as Error);
+    }
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      statement.setReadBigInts(true);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #one<R>(sql: string, ...values: SQLInputValue[]): R | undefined {
+    return this.#prepare(sql).get(...values) as R | undefined;
+  }
+
+  #all<R>(sql: string, ...values: SQLInputValue[]): R[] {
+    return this.#prepare(sql).all(...values) as R[];
+  }
+
+  #insert(table: string, row: object): void {
+    const columns = Object.keys(row);
+    this.#prepare(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`).run(...Object.values(row as Row));
+  }
+
+  /** Runs `change` in one transaction: all of it happens, or none. */
+  atomically(change: () => void): void {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      change();
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  volume(id: string): VolumeRow | undefined {
+    return this.#one('SELECT * FROM volumes WHERE id = ?', id);
+  }
+
+  volumeByName(name: string): VolumeRow | undefined {
+    return this.#one('SELECT * FROM volumes WHERE name = ?', name);
+  }
+
+  /** Ready volumes after the given id, in the order of their ids. */
+  volumesAfter(id: string, limit: number): VolumeRow[] {
+    return this.#all("SELECT * FROM volumes WHERE id > ? AND phase = 'ready' ORDER BY id LIMIT ?", id, limit);
+  }
+
+  volumesIn(phase: Phase): VolumeRow[] {
+    return this.#all('SELECT * FROM volumes WHERE phase = ?', phase);
+  }
+
+  addVolume(row: Omit<VolumeRow, 'attached' | 'attachedReadonly'>): void {
+    this.#insert('volumes', row);
+  }
+
+  setVolume(id: string, change: Partial<VolumeRow>): void {
+    this.#update('volumes', id, change);
+  }
+
+  removeVolume(id: string): void {
+    this.#prepare('DELETE FROM volumes WHERE id = ?').run(id);
+  }
+
+  /** Bytes promised to all volumes of a kind. */
+  usedBytes(kind: string): bigint {
+    return this.#one<{ used: bigint }>('SELECT COALESCE(SUM(sizeBytes), 0) AS used FROM volumes WHERE kind = ?', kind)?.used ?? 0n;
+  }
+
+  attachedCount(): bigint {
+    return this.#one<{ n: bigint }>('SELECT COUNT(*) AS n FROM volumes WHERE attached = 1')?.n ?? 0n;
+  }
+
+  snapshot(id: string): SnapshotRow | undefined {
+    return this.#one('SELECT * FROM snapshots WHERE id = ?', id);
+  }
+
+  snapshotByName(name: string): SnapshotRow | undefined {
+    return this.#one('SELECT * FROM snapshots WHERE name = ?', name);
+  }
+
+  /** Ready snapshots after the given id, of one volume or (with '') of all. */
+  snapshotsAfter(id: string, limit: number, volumeId: string): SnapshotRow[] {
+    if (volumeId === '') return this.#all("SELECT * FROM snapshots WHERE id > ? AND phase = 'ready' ORDER BY id LIMIT ?", id, limit);
+    return this.#all("SELECT * FROM snapshots WHERE volumeId = ? AND id > ? AND phase = 'ready' ORDER BY id LIMIT ?", volumeId, id, limit);
+  }
+
+  snapshotsIn(phase: Phase): SnapshotRow[] {
+    return this.#all('SELECT * FROM snapshots WHERE phase = ?', phase);
+  }
+
+  snapshotsOfGroup(groupId: string): SnapshotRow[] {
+    return this.#all('SELECT * FROM snapshots WHERE groupId = ?', groupId);
+  }
+
+  addSnapshot(row: SnapshotRow): void {
+    this.#insert('snapshots', row);
+  }
+
+  setSnapshot(id: string, change: Partial<SnapshotRow>): void {
+    this.#update('snapshots', id, change);
+  }
+
+  removeSnapshot(id: string): void {
+    this.#prepare('DELETE FROM snapshots WHERE id = ?').run(id);
+  }
+
+  group(id: string): GroupRow | undefined {
+    return this.#one('SELECT * FROM groups WHERE id = ?', id);
+  }
+
+  groupByName(name: string): GroupRow | undefined {
+    return this.#one('SELECT * FROM groups WHERE name = ?', name);
+  }
+
+  groupsNot(phase: Phase): GroupRow[] {
+    return this.#all('SELECT * FROM groups WHERE phase <> ?', phase);
+  }
+
+  addGroup(row: GroupRow): void {
+    this.#insert('groups', row);
+  }
+
+  setGroup(id: string, change: Partial<GroupRow>): void {
+    this.#update('groups', id, change);
+  }
+
+  removeGroup(id: string): void {
+    this.#prepare('DELETE FROM groups WHERE id = ?').run(id);
+  }
+
+  publications(volumeId: string): PublicationRow[] {
+    return this.#all('SELECT * FROM publications WHERE volumeId = ?', volumeId);
+  }
+
+  addPublication(row: PublicationRow): void {
+    this.#prepare('INSERT OR REPLACE INTO publications (volumeId, path, kind, args) VALUES (?, ?, ?, ?)').run(row.volumeId, row.path, row.kind, row.args);
+  }
+
+  removePublication(volumeId: string, path: string): void {
+    this.#prepare('DELETE FROM publications WHERE volumeId = ? AND path = ?').run(volumeId, path);
+  }
+
+  /** Ids of everything, for finding files that nobody owns. */
+  allIds(): Set<string> {
+    const rows = this.#all<{ id: string }>('SELECT id FROM volumes UNION ALL SELECT id FROM snapshots');
+    return new Set(rows.map(({ id }) => id));
+  }
+
+  #update(table: string, id: string, change: object): void {
+    const columns = Object.keys(change);
+    this.#prepare(`UPDATE ${table} SET ${columns.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`).run(...Object.values(change as Row), id);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+}
+
+function explain(path: string, error: Error): StateError {
+  if (/locked|busy/i.test(error.message))
+    return new StateError(`another process uses ${path}; stop it first: two drivers on one data folder would destroy each other's work`, { cause: error });
+  return new StateError(
+    `the state file ${path} cannot be used (${error.message}). Nothing was changed. Restore it from a copy, or move the data folder away to start empty: without it the volumes beside it belong to nobody`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,94 @@
+// Puts the driver together, finishes what a dead process left undone, and serves it.
+import { mkdirSync } from 'node:fs';
+import { CsiError, serveCsi, type CsiServer } from '@snapshot-stack/csi';
+import { CSI_OPERATION_BUCKETS, createMetrics, startHttpEndpoint, systemClock, type HttpEndpoint, type Log } from '@snapshot-stack/runtime/process';
+import { controllerHandlers, groupControllerHandlers } from './controller/handlers.ts';
+import { recoverSnapshots } from './controller/snapshots.ts';
+import { removeVolume } from './controller/volumes.ts';
+import type { Driver } from './driver.ts';
+import { chooseMethod, createEngine } from './files/engine.ts';
+import { Layout } from './files/layout.ts';
+import { identityHandlers } from './identity.ts';
+import { nodeHandlers } from './node/handlers.ts';
+import { Operations } from './operations.ts';
+import { parseSize, type DriverOptions } from './options.ts';
+import { registerWithKubelet } from './registration.ts';
+import { State } from './state/state.ts';
+
+export interface RunningDriver {
+  close(): Promise<void>;
+}
+
+/** Removes what was only half made, and what nobody owns. */
+async function recover(driver: Driver): Promise<void> {
+  const { state, layout, engine, log } = driver;
+  const volumes = [...state.volumesIn('creating'), ...state.volumesIn('deleting')];
+  for (const row of volumes) await removeVolume(driver, row);
+  const snapshots = await recoverSnapshots(driver);
+  const orphans = layout.orphans(state.allIds());
+  for (const path of orphans) await engine.remove(path);
+  if (volumes.length + snapshots + orphans.length > 0) {
+    log.info('cleaned up after an unfinished run', { volumes: volumes.length, snapshots, orphans: orphans.length });
+  }
+}
+
+export async function startDriver(options: DriverOptions, log: Log): Promise<RunningDriver> {
+  if (options.nodeid === '') throw new Error('--nodeid is missing: the name of this node');
+  mkdirSync(options.statedir, { recursive: true, mode: 0o700 });
+  const state = new State(options.statedir);
+  const layout = new Layout(options.statedir);
+  const method = await chooseMethod(layout.volumes, options['snapshot-method']);
+  const driver: Driver = {
+    options,
+    state,
+    layout,
+    engine: createEngine(method, options['copy-threads']),
+    operations: new Operations(),
+    clock: systemClock,
+    log,
+    capacity: new Map(Object.entries(options.capacity).map(([kind, size]) => [kind, parseSize(size)])),
+    maxVolumeBytes: parseSize(options['max-volume-size']),
+  };
+  log.info('snapshots are taken by', { method, statedir: options.statedir });
+  await recover(driver);
+  const metrics = createMetrics();
+  const calls = metrics.histogram({
+    name: 'csi_driver_operations_seconds',
+    help: 'How long CSI calls took in the driver',
+    labels: ['method_name', 'grpc_status_code'],
+    buckets: CSI_OPERATION_BUCKETS,
+  });
+  metrics.gauge({ name: 'hostpath_snapshot_method', help: 'How snapshots are taken; 1 for the method in use', labels: ['method'] }).set({ method }, 1);
+  const server = await serveCsi({
+    endpoint: options.endpoint,
+    identity: identityHandlers(driver),
+    ...(options.ephemeral ? {} : { controller: controllerHandlers(driver), groupController: groupControllerHandlers(driver) }),
+    node: nodeHandlers(driver),
+    onCall: ({ method: name, code, seconds, error }) => {
+      calls.observe({ method_name: name, grpc_status_code: code }, seconds);
+      if (error instanceof CsiError && (code === 'INTERNAL' || code === 'UNKNOWN')) log.error('a call failed', { method: name, error });
+      else log.debug('call', { method: name, code, ms: Math.round(seconds * 1_000) });
+    },
+  });
+  const http =
+    options['http-endpoint'] === ''
+      ? undefined
+      : await startHttpEndpoint({
+          address: options['http-endpoint'],
+          routes: {
+            '/healthz': () => ({ status: 200, body: 'ok' }),
+            [options['metrics-path']]: async () => ({ status: 200, body: await metrics.text(), contentType: metrics.contentType }),
+          },
+          log,
+        });
+  const registration = options['kubelet-registration-path'] === '' ? undefined : await registerWithKubelet(options, log);
+  return { close: () => close(driver, server, http, registration) };
+}
+
+async function close(driver: Driver, server: CsiServer, http: HttpEndpoint | undefined, registration: CsiServer | undefined): Promise<void> {
+  await registration?.close(1_000);
+  await server.close(5_000);
+  await http?.close();
+  await driver.operations.settled();
+  driver.state.close();
+}
