@@ -26,9 +26,14 @@ export function decideDeletion(snapshot: VolumeSnapshot, { content, restoring, n
     return { ...plan, actions: [...actions, ...plan.actions] };
   }
   if (!isBeingDeleted(own)) actions.push({ kind: 'deleteContent', content: own });
-  return actions.length === 0
-    ? settled('waits for the sidecar to delete the snapshot at the driver and let its content go')
-    : act('the content goes before its snapshot', ...actions);
+  return actions.length === 0 ? waitForSidecar(snapshot, own, now) : act('the content goes before its snapshot', ...actions);
+}
+
+/** Why the driver refuses, where it does, is told on the snapshot: its user may not read contents. */
+function waitForSidecar(snapshot: VolumeSnapshot, content: VolumeSnapshotContent, now: number): Plan {
+  const message = content.status?.error?.message;
+  if (message === undefined) return settled('waits for the sidecar to delete the snapshot at the driver and let its content go');
+  return { ...blocked(snapshot, { reason: 'SnapshotDeleteError', message }, now), next: { kind: 'settled' } };
 }
 
 function whoUses(snapshot: VolumeSnapshot, restoring: readonly string[]): string | undefined {
