@@ -1,13 +1,13 @@
 // The whole path with the real driver: a volume it makes, mounted by the agent, keeps its data from pod to pod.
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { csiDrivers, persistentVolumeClaims, persistentVolumes, pods, storageClasses } from '@snapshot-stack/api-types';
-import { connectCsi, VolumeCapability_AccessMode_Mode as Mode, type CsiConnection } from '@snapshot-stack/csi';
+import { csiDrivers, persistentVolumeClaims, persistentVolumes, pods, storageClasses, type Pod } from '@snapshot-stack/api-types';
+import { connectCsi, VolumeCapability_AccessMode_Mode as Mode, type CsiConnection, type VolumeCapability } from '@snapshot-stack/csi';
 import { mountsBelow } from '../src/node/mounts.ts';
 import { eventually, gone, kill, startTestCluster, type TestCluster } from './cluster.ts';
 import { mayMount, unbind } from './directory-driver.ts';
@@ -16,7 +16,12 @@ import { newClaim, newClass, newPod, newVolume } from './objects.ts';
 const MAIN = fileURLToPath(new URL('../../hostpath-driver/src/main.ts', import.meta.url));
 const FLAGS = ['--conditions=@snapshot-stack/source', '--disable-warning=ExperimentalWarning'];
 const HOSTPATH = 'hostpath.csi.k8s.io';
+const MI = 2n ** 20n;
 const GI = 2n ** 30n;
+
+function mayLoop(): boolean {
+  return spawnSync('losetup', ['--find']).status === 0;
+}
 
 describe.skipIf(!mayMount())('with the hostpath driver (needs the right to mount)', { timeout: 30_000 }, () => {
   let cluster: TestCluster;
@@ -47,19 +52,7 @@ describe.skipIf(!mayMount())('with the hostpath driver (needs the right to mount
   it('keeps the data of a volume from pod to pod, and grows it in between', async () => {
     const { client } = cluster;
     const namespace = await cluster.namespace();
-    const { volume } = await csi.controller.createVolume(
-      {
-        name: 'kept',
-        capacityRange: { requiredBytes: GI, limitBytes: 0n },
-        volumeCapabilities: [
-          { accessMode: { mode: Mode.SINGLE_NODE_WRITER }, accessType: { $case: 'mount', value: { fsType: '', mountFlags: [], volumeMountGroup: '' } } },
-        ],
-      },
-      { timeoutMs: 10_000 },
-    );
-    const source = { driver: HOSTPATH, volumeHandle: volume!.volumeId, volumeAttributes: volume!.volumeContext };
-    await client.create(persistentVolumes, newVolume('kept', { storageClassName: 'hostpath', csi: source }));
-    await client.create(persistentVolumeClaims, newClaim(namespace, 'c', { storageClassName: 'hostpath' }));
+    await aBoundClaim(namespace, 'kept', { $case: 'mount', value: { fsType: '', mountFlags: [], volumeMountGroup: '' } });
 
     const first = await runPod(namespace, 'first');
     expect(await mountsBelow(cluster.directory)).toContain(first);
@@ -77,10 +70,36 @@ describe.skipIf(!mayMount())('with the hostpath driver (needs the right to mount
     expect(await mountsBelow(cluster.paths.root)).toEqual([]);
   });
 
+  it.skipIf(!mayLoop())('gives a pod a block volume as a device (needs loop devices)', async () => {
+    const namespace = await cluster.namespace();
+    await aBoundClaim(namespace, 'raw', { $case: 'block', value: {} });
+    const pod = await startPod(namespace, 'p');
+    const device = cluster.paths.blockTargetOf('raw', pod.metadata.uid!);
+    expect((await stat(device)).isBlockDevice()).toBe(true);
+    await removePod(namespace, 'p');
+    expect(existsSync(device)).toBe(false);
+    expect(await mountsBelow(cluster.paths.root)).toEqual([]);
+  });
+
+  /** Has the driver make a volume, and binds a claim `c` to it. */
+  async function aBoundClaim(namespace: string, name: string, accessType: NonNullable<VolumeCapability['accessType']>): Promise<void> {
+    const volumeCapabilities = [{ accessMode: { mode: Mode.SINGLE_NODE_WRITER }, accessType }];
+    const capacityRange = { requiredBytes: accessType.$case === 'block' ? MI : GI, limitBytes: 0n };
+    const { volume } = await csi.controller.createVolume({ name, capacityRange, volumeCapabilities }, { timeoutMs: 10_000 });
+    const source = { driver: HOSTPATH, volumeHandle: volume!.volumeId, volumeAttributes: volume!.volumeContext };
+    const volumeMode = accessType.$case === 'block' ? 'Block' : 'Filesystem';
+    await cluster.client.create(persistentVolumes, newVolume(name, { storageClassName: 'hostpath', volumeMode, csi: source }));
+    await cluster.client.create(persistentVolumeClaims, newClaim(namespace, 'c', { storageClassName: 'hostpath', volumeMode, volumeName: name }));
+  }
+
+  async function startPod(namespace: string, name: string): Promise<Pod> {
+    await cluster.client.create(pods, newPod(namespace, name, 'c'));
+    return await eventually(cluster.client, pods, { namespace, name }, ({ status }) => status?.phase === 'Running');
+  }
+
   /** The directory at which the pod has the volume. */
   async function runPod(namespace: string, name: string): Promise<string> {
-    await cluster.client.create(pods, newPod(namespace, name, 'c'));
-    const pod = await eventually(cluster.client, pods, { namespace, name }, ({ status }) => status?.phase === 'Running');
+    const pod = await startPod(namespace, name);
     return join(cluster.paths.podVolume(pod.metadata.uid!, 'kept'), 'mount');
   }
 

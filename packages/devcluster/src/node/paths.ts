@@ -10,7 +10,6 @@ export interface Paths {
   stagingOf(driver: string, handle: string): string;
   blockStagingOf(volumeName: string): string;
   blockTargetOf(volumeName: string, podUid: string): string;
-  blockDeviceLinkOf(volumeName: string, podUid: string): string;
 }
 
 export function sha256(text: string): string {
@@ -26,7 +25,6 @@ export function pathsBelow(root: string): Paths {
     stagingOf: (driver, handle) => join(plugins, driver, sha256(handle), 'globalmount'),
     blockStagingOf: (volumeName) => join(devices, 'staging', volumeName),
     blockTargetOf: (volumeName, podUid) => join(devices, 'publish', volumeName, podUid),
-    blockDeviceLinkOf: (volumeName, podUid) => join(root, 'pods', podUid, 'volumeDevices', 'kubernetes.io~csi', volumeName),
   };
 }
 

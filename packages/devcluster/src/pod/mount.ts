@@ -58,8 +58,9 @@ export class Mounter {
         const stagingTargetPath = stagingOf(paths, use);
         await unlessUnknown(csi.node.nodeUnstageVolume({ volumeId: use.volumeHandle, stagingTargetPath }, call));
         await removeEmpty(stagingTargetPath);
-        await removeEmpty(dirname(stagingTargetPath));
+        if (use.volumeMode === 'Filesystem') await removeEmpty(dirname(stagingTargetPath));
       }
+      if (use.volumeMode === 'Block') await removeEmpty(dirname(target));
       await journal.remove(use);
       await this.#reportInUse(signal);
     });
