@@ -1,20 +1,18 @@
 // The whole path with the real driver: a volume it makes, mounted by the agent, keeps its data from pod to pod.
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { csiDrivers, persistentVolumeClaims, persistentVolumes, pods, storageClasses, type Pod } from '@snapshot-stack/api-types';
 import { connectCsi, VolumeCapability_AccessMode_Mode as Mode, type CsiConnection, type VolumeCapability } from '@snapshot-stack/csi';
+import { flags, startDriver, type RunningDriver } from '@snapshot-stack/hostpath-driver';
+import { silentLog } from '@snapshot-stack/runtime';
 import { mountsBelow } from '../src/node/mounts.ts';
-import { eventually, gone, kill, startTestCluster, type TestCluster } from './cluster.ts';
+import { eventually, gone, startTestCluster, type TestCluster } from './cluster.ts';
 import { mayMount, unbind } from './directory-driver.ts';
 import { newClaim, newClass, newPod, newVolume } from './objects.ts';
 
-const MAIN = fileURLToPath(new URL('../../hostpath-driver/src/main.ts', import.meta.url));
-const FLAGS = ['--conditions=@snapshot-stack/source', '--disable-warning=ExperimentalWarning'];
 const HOSTPATH = 'hostpath.csi.k8s.io';
 const MI = 2n ** 20n;
 const GI = 2n ** 30n;
@@ -25,14 +23,14 @@ function mayLoop(): boolean {
 
 describe.skipIf(!mayMount())('with the hostpath driver (needs the right to mount)', { timeout: 30_000 }, () => {
   let cluster: TestCluster;
-  let driver: ChildProcess;
+  let driver: RunningDriver;
   let csi: CsiConnection;
 
   beforeAll(async () => {
     cluster = await startTestCluster();
     const statedir = join(cluster.directory, 'state');
-    const argv = [...FLAGS, MAIN, `--endpoint=unix://${cluster.socket}`, '--nodeid=a', `--statedir=${statedir}`];
-    driver = spawn(process.execPath, argv, { stdio: 'ignore' });
+    const options = flags.parse([`--endpoint=unix://${cluster.socket}`, '--nodeid=a', `--statedir=${statedir}`], {});
+    driver = await startDriver(options, silentLog);
     csi = connectCsi({ endpoint: cluster.socket });
     await csi.ready(10_000);
     await cluster.client.create(csiDrivers, { metadata: { name: HOSTPATH }, spec: { attachRequired: false, podInfoOnMount: true } });
@@ -43,9 +41,7 @@ describe.skipIf(!mayMount())('with the hostpath driver (needs the right to mount
   afterAll(async () => {
     csi.close();
     for (const mount of (await mountsBelow(cluster.directory)).toReversed()) unbind(mount);
-    driver.kill('SIGTERM');
-    if (driver.exitCode === null && driver.signalCode === null) await Promise.race([once(driver, 'exit'), new Promise((resolve) => setTimeout(resolve, 3000))]);
-    await kill(driver);
+    await driver.close();
     await cluster.stop();
   });
 
