@@ -23,12 +23,16 @@ export interface ControllerOptions {
   log: Log;
 }
 
-// After a conflict the informer needs a moment to bring what the other one wrote.
+// After a conflict the informer needs a moment to bring what the other one wrote. A key that keeps meeting
+// conflicts (a cache that hangs behind) ends up with the growing delay of any other failure.
 const CONFLICT_RETRY_MS = 50;
+const QUIET_CONFLICTS_MAX = 5;
 
 export class Controller {
   readonly #options: ControllerOptions;
   readonly #log: Log;
+  /** Conflicts in a row, by key. */
+  readonly #conflicts = new Map<string, number>();
 
   constructor(options: ControllerOptions) {
     this.#options = options;
@@ -57,18 +61,24 @@ export class Controller {
   }
 
   async #one(key: string, signal: AbortSignal): Promise<void> {
-    const { queue, reconcile } = this.#options;
     try {
-      this.#settle(key, await reconcile(key, signal));
+      const result = await this.#options.reconcile(key, signal);
+      this.#conflicts.delete(key);
+      this.#settle(key, result);
     } catch (error) {
-      if (signal.aborted) return;
-      if (error instanceof KubeError && error.code === 'Conflict' && queue.failures(key) === 0) {
-        this.#log.debug('decided on an old version; looking again', { key, error });
-        queue.addAfter(key, CONFLICT_RETRY_MS);
-        return;
-      }
+      if (signal.aborted || (error instanceof KubeError && error.code === 'Conflict' && this.#quietly(key, error))) return;
       this.#settle(key, { kind: 'retry', why: error instanceof Error ? error.message : String(error), error });
     }
+  }
+
+  /** Requeues after a conflict, without noise; false when it has happened too often. */
+  #quietly(key: string, error: KubeError): boolean {
+    const conflicts = (this.#conflicts.get(key) ?? 0) + 1;
+    this.#conflicts.set(key, conflicts);
+    if (conflicts > QUIET_CONFLICTS_MAX) return false;
+    this.#log.debug('decided on an old version; looking again', { key, error });
+    this.#options.queue.addAfter(key, CONFLICT_RETRY_MS * 2 ** (conflicts - 1));
+    return true;
   }
 
   #settle(key: string, result: Result): void {
@@ -83,10 +93,11 @@ export class Controller {
         this.#log.debug('waiting', { key, why: result.why, nextMs: result.ms });
         return;
       case 'retry': {
-        const hint = result.error instanceof KubeError ? (result.error.retryAfterMs ?? 0) : 0;
-        const delay = queue.addRateLimited(key);
-        if (hint > delay) queue.addAfter(key, hint);
+        const { error } = result;
+        const delay = queue.addRateLimited(key, error instanceof KubeError ? error.retryAfterMs : 0);
         this.#log.warn('not done; trying again', { key, why: result.why, nextMs: Math.round(delay) });
+        // A KubeError says all in its message; anything else may be a bug of ours, whose place is worth knowing.
+        if (error instanceof Error && !(error instanceof KubeError)) this.#log.debug('where it failed', { key, stack: error.stack });
       }
     }
   }

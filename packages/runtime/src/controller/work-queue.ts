@@ -27,21 +27,47 @@ interface QueueMetrics {
   worked(seconds: number): void;
 }
 
-const BUCKETS = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10];
-
-/** The names and labels of client-go's workqueue metrics, once per registry. */
-const families = new WeakMap<Metrics, (queue: string, depth: () => number) => QueueMetrics>();
-
-function metricsFor(metrics: Metrics | undefined, queue: string, depth: () => number): QueueMetrics | undefined {
-  if (metrics === undefined) return undefined;
-  const make = families.get(metrics) ?? defineFamilies(metrics);
-  families.set(metrics, make);
-  return make(queue, depth);
+/** What a queue tells of itself at each scrape. */
+interface Census {
+  depth(): number;
+  /** Seconds that each key being worked on has taken so far. */
+  activeSeconds(): number[];
 }
 
-function defineFamilies(metrics: Metrics): (queue: string, depth: () => number) => QueueMetrics {
+const BUCKETS = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10];
+
+interface Families {
+  /** By queue name; the gauges are collected from these. */
+  census: Map<string, Census>;
+  of(queue: string): QueueMetrics;
+}
+
+const families = new WeakMap<Metrics, Families>();
+
+function metricsFor(metrics: Metrics | undefined, queue: string, census: Census): QueueMetrics | undefined {
+  if (metrics === undefined) return undefined;
+  const found = families.get(metrics) ?? defineFamilies(metrics);
+  families.set(metrics, found);
+  found.census.set(queue, census);
+  return found.of(queue);
+}
+
+/**
+ * The names, labels and buckets of client-go's workqueue metrics, once per registry.
+ * Source: https://pkg.go.dev/k8s.io/component-base/metrics/prometheus/workqueue
+ */
+function defineFamilies(metrics: Metrics): Families {
   const labels = ['name'] as const;
-  const depthGauge = metrics.gauge({ name: 'workqueue_depth', help: 'Current depth of workqueue', labels });
+  const census = new Map<string, Census>();
+  const collected = (name: string, help: string, value: (queue: Census) => number): void =>
+    void metrics.gauge({ name, help, labels, collect: () => [...census].map(([queue, of]) => ({ labels: { name: queue }, value: value(of) })) });
+  collected('workqueue_depth', 'Current depth of workqueue', (queue) => queue.depth());
+  collected('workqueue_unfinished_work_seconds', 'How many seconds of work is in progress and not yet observed by work_duration', (queue) =>
+    queue.activeSeconds().reduce((sum, seconds) => sum + seconds, 0),
+  );
+  collected('workqueue_longest_running_processor_seconds', 'How many seconds the longest running processor has been running', (queue) =>
+    Math.max(0, ...queue.activeSeconds()),
+  );
   const adds = metrics.counter({ name: 'workqueue_adds_total', help: 'Total number of adds handled by workqueue', labels });
   const retries = metrics.counter({ name: 'workqueue_retries_total', help: 'Total number of retries handled by workqueue', labels });
   const wait = metrics.histogram({
@@ -56,18 +82,15 @@ function defineFamilies(metrics: Metrics): (queue: string, depth: () => number) 
     labels,
     buckets: BUCKETS,
   });
-  return (name, depth) => ({
-    added: () => {
-      adds.inc({ name });
-      depthGauge.set({ name }, depth());
-    },
-    retried: () => retries.inc({ name }),
-    waited: (seconds) => {
-      wait.observe({ name }, seconds);
-      depthGauge.set({ name }, depth());
-    },
-    worked: (seconds) => work.observe({ name }, seconds),
-  });
+  return {
+    census,
+    of: (name) => ({
+      added: () => adds.inc({ name }),
+      retried: () => retries.inc({ name }),
+      waited: (seconds) => wait.observe({ name }, seconds),
+      worked: (seconds) => work.observe({ name }, seconds),
+    }),
+  };
 }
 
 export class WorkQueue {
@@ -79,8 +102,8 @@ export class WorkQueue {
   readonly #ready = new Map<string, number>();
   /** Keys being worked on, with the time since when. */
   readonly #active = new Map<string, number>();
-  /** Added while active: to be worked on once more. */
-  readonly #again = new Set<string>();
+  /** Added while active, with the time since when: to be worked on once more. */
+  readonly #again = new Map<string, number>();
   readonly #delayed = new Map<string, Delayed>();
   readonly #failures = new Map<string, number>();
   readonly #waiting: (() => void)[] = [];
@@ -94,7 +117,10 @@ export class WorkQueue {
       jitter: options.jitter ?? 0.1,
       random: options.random ?? Math.random,
     };
-    this.#metrics = metricsFor(options.metrics, options.name, () => this.#ready.size);
+    this.#metrics = metricsFor(options.metrics, options.name, {
+      depth: () => this.#ready.size,
+      activeSeconds: () => [...this.#active.values()].map((since) => (this.#clock.now() - since) / 1_000),
+    });
   }
 
   /** Keys waiting for a worker; neither active nor delayed ones count. */
@@ -108,13 +134,14 @@ export class WorkQueue {
   }
 
   add(key: string): void {
-    if (this.#active.has(key)) {
-      this.#again.add(key);
-      return;
-    }
-    if (this.#ready.has(key)) return;
-    this.#ready.set(key, this.#clock.now());
+    if (this.#ready.has(key) || this.#again.has(key)) return;
     this.#metrics?.added();
+    if (this.#active.has(key)) this.#again.set(key, this.#clock.now());
+    else this.#enqueue(key, this.#clock.now());
+  }
+
+  #enqueue(key: string, since: number): void {
+    this.#ready.set(key, since);
     this.#waiting.shift()?.();
   }
 
@@ -124,6 +151,7 @@ export class WorkQueue {
       this.add(key);
       return;
     }
+    this.#metrics?.retried();
     const at = this.#clock.now() + ms;
     const pending = this.#delayed.get(key);
     if (pending !== undefined) {
@@ -137,12 +165,11 @@ export class WorkQueue {
     this.#delayed.set(key, { at, timer });
   }
 
-  /** Adds the key after its own growing delay, which is returned in milliseconds. */
-  addRateLimited(key: string): number {
+  /** Adds the key after its own growing delay, or after `atLeastMs` if that is longer. Returns the delay in milliseconds. */
+  addRateLimited(key: string, atLeastMs = 0): number {
     const failures = this.failures(key);
     this.#failures.set(key, failures + 1);
-    const delay = backoffDelay(this.#backoff, failures);
-    this.#metrics?.retried();
+    const delay = Math.max(atLeastMs, backoffDelay(this.#backoff, failures));
     this.addAfter(key, delay);
     return delay;
   }
@@ -160,7 +187,10 @@ export class WorkQueue {
   /** Waits for a key to work on; {@link done} must follow. Rejects with the signal's reason when it aborts. */
   async get(signal: AbortSignal): Promise<string> {
     for (;;) {
-      signal.throwIfAborted();
+      if (signal.aborted) {
+        if (this.#ready.size > 0) this.#waiting.shift()?.(); // it may have been us who were woken for it
+        throw signal.reason as Error;
+      }
       const next = this.#ready.entries().next();
       if (next.done !== true) {
         const [key, since] = next.value;
@@ -196,7 +226,10 @@ export class WorkQueue {
     if (since === undefined) return;
     this.#active.delete(key);
     this.#metrics?.worked((this.#clock.now() - since) / 1_000);
-    if (this.#again.delete(key)) this.add(key);
+    const again = this.#again.get(key);
+    if (again === undefined) return;
+    this.#again.delete(key);
+    this.#enqueue(key, again);
   }
 
   /** Drops all delayed keys; for the end of the process. */

@@ -26,8 +26,8 @@ interface MetricOptions<L extends string> {
 export interface Metrics {
   histogram<L extends string>(options: MetricOptions<L> & { buckets: readonly number[] }): HistogramMetric<L>;
   counter<L extends string>(options: MetricOptions<L>): CounterMetric<L>;
-  /** `collect` is called at each scrape, for values that are known anyway. */
-  gauge<L extends string>(options: MetricOptions<L> & { collect?: () => number }): GaugeMetric<L>;
+  /** `collect` is called at each scrape, for values that are known anyway: one number, or one for each combination of labels. */
+  gauge<L extends string>(options: MetricOptions<L> & { collect?: () => number | readonly { labels: Labels<L>; value: number }[] }): GaugeMetric<L>;
   /** The Prometheus text format. */
   text(): Promise<string>;
   readonly contentType: string;
@@ -57,7 +57,12 @@ export function createMetrics({ processMetrics = false }: { processMetrics?: boo
     },
     gauge: (options) => {
       const { collect } = options;
-      const gauge: Gauge = new Gauge({ ...common(options), ...(collect === undefined ? {} : { collect: () => gauge.set(collect()) }) });
+      const refresh = (): void => {
+        const now = collect?.();
+        if (typeof now === 'number') gauge.set(now);
+        else for (const { labels, value } of now ?? []) gauge.set(labels, value);
+      };
+      const gauge: Gauge = new Gauge({ ...common(options), ...(collect === undefined ? {} : { collect: refresh }) });
       return {
         set: (labels, value) => gauge.set(labels, value),
         inc: (labels, by = 1) => gauge.inc(labels, by),
