@@ -2,21 +2,25 @@
 // that goes wrong. One function per kind of request; the rules are elsewhere.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { parseJson, stringifyJson, type KubeObject, type Status } from '@snapshot-stack/api-types';
+import { stringifyJson, type KubeObject, type Status } from '@snapshot-stack/api-types';
 import type { Authenticator } from '../auth/authenticator.ts';
+import { scaleOf, withScale } from '../crd/scale.ts';
 import { inVersion } from '../crd/versions.ts';
-import { OPENAPI_V2, OpenApi } from '../openapi/document.ts';
 import * as discovery from '../discovery/discovery.ts';
 import type { Faults } from '../faults/faults.ts';
 import { getObject, listObjects, selectorOf, type ListResult } from '../list/reader.ts';
 import { serveWatch } from '../list/watcher.ts';
+import { OPENAPI_V2, OpenApi } from '../openapi/document.ts';
 import { applyPatch, PATCH_TYPES } from '../patch/apply-patch.ts';
+import { PROTOBUF, decodeProtobuf } from '../protobuf/decode.ts';
 import type { Catalogue } from '../registry/catalogue.ts';
 import { groupVersionOf, storageKeyOf, type ResourceDefinition, type Verb } from '../registry/resource.ts';
 import { keyFor, type DeleteRequest, type User, type WriteContext, type Writer } from '../registry/writer.ts';
 import { StatusError, badRequest, forbidden, methodNotAllowed, resourceNotFound, unauthorized, unsupportedMediaType } from '../status.ts';
+import type { JsonObject } from '../schema/schema.ts';
 import type { Store } from '../store/store.ts';
 import { readBody, sendBody } from './body.ts';
+import { checkPatched, checkWriteOptions, decodeBody, readJson } from './decode.ts';
 import { parseResourcePath, type ResourcePath } from './request-info.ts';
 import type { RequestLog } from './request-log.ts';
 
@@ -31,7 +35,6 @@ const VERSION = {
   compiler: 'snapshot-stack',
   platform: 'linux/amd64',
 };
-const BODY_TYPES = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
 
 export interface HandlerOptions {
   store: Store;
@@ -194,7 +197,8 @@ export class Handler {
 
   async #get({ definition, target, request, response }: ResourceCall): Promise<void> {
     const entry = getObject(this.#options.store, definition, target.namespace, target.name ?? '');
-    await sendBody(request, response, 200, 'application/json', `${show(definition, entry.object, entry.json)}\n`);
+    const text = target.subresource === 'scale' ? stringifyJson(shownScale(definition, inVersion(definition, entry.object))) : show(definition, entry.object, entry.json);
+    await sendBody(request, response, 200, 'application/json', `${text}\n`);
   }
 
   async #list(call: ResourceCall): Promise<void> {
@@ -222,7 +226,7 @@ export class Handler {
     const { definition, target } = call;
     if (definition.namespaced && target.namespace === undefined) throw methodNotAllowed();
     if (target.name !== undefined && !definition.custom) throw methodNotAllowed();
-    const body = await this.#object(call);
+    const body = await this.#object(call, 'CreateOptions');
     const written = await this.#options.writer.create(definition, target.namespace, body, this.#context(call, 'CreateOptions'), target.name);
     await this.#answer(call, 201, written.object);
   }
@@ -230,7 +234,7 @@ export class Handler {
   async #update(call: ResourceCall): Promise<void> {
     const { definition, target } = call;
     if (target.name === undefined) throw definition.custom ? badRequest('name must be provided') : methodNotAllowed();
-    const body = await this.#object(call);
+    const body = await this.#object(call, 'UpdateOptions');
     const { name } = body.metadata;
     if (name !== undefined && name !== '' && name !== target.name)
       throw badRequest(`the name of the object (${name}) does not match the name on the URL (${target.name})`);
@@ -244,7 +248,10 @@ export class Handler {
     if (exists && unversioned && definition.strategy.allowsUnconditionalUpdate !== true) {
       throw invalidVersion(definition, target.name);
     }
-    const replace = (current: KubeObject): KubeObject => (target.subresource === 'finalize' ? finalized(current, body) : body);
+    const replace = (current: KubeObject): KubeObject => {
+      if (target.subresource === 'scale') return rescaled(definition, current, body);
+      return target.subresource === 'finalize' ? finalized(current, body) : body;
+    };
     const written = await this.#options.writer.update(
       definition,
       target.namespace,
@@ -262,7 +269,14 @@ export class Handler {
     const contentType = String(request.headers['content-type'] ?? '').split(';')[0] ?? '';
     if (!PATCH_TYPES.includes(contentType)) throw unsupportedMediaType(PATCH_TYPES);
     const text = (await readBody(request)).toString('utf8');
-    const change = (current: KubeObject): KubeObject => applyPatch({ contentType, text, current, definition });
+    const warn = (message: string): void => void call.response.appendHeader('Warning', warningHeader(message));
+    const fieldValidation = checkWriteOptions(call.query, 'PatchOptions');
+    const change = (current: KubeObject): KubeObject => {
+      if (target.subresource === 'scale') return rescaled(definition, current, applyPatch({ contentType, text, current: shownScale(definition, current), definition }));
+      const patched = applyPatch({ contentType, text, current, definition });
+      checkPatched(patched, definition, text, { fieldValidation, warn });
+      return patched;
+    };
     const written = await this.#options.writer.update(
       definition,
       target.namespace,
@@ -299,20 +313,20 @@ export class Handler {
   }
 
   async #deleteRequest({ request, query }: ResourceCall): Promise<DeleteRequest> {
-    const text = (await readBody(request)).toString('utf8');
-    const body = text === '' ? {} : (parseBody(text, 'DeleteOptions') as DeleteRequest);
+    const bytes = await readBody(request);
+    const body: DeleteRequest = bytes.length === 0 ? {} : mediaTypeOf(request) === PROTOBUF ? (decodeProtobuf(bytes).object ?? {}) : readJson(bytes.toString('utf8'), 'DeleteOptions');
     const policy = query.get('propagationPolicy');
     const grace = query.get('gracePeriodSeconds');
     return { ...body, ...(policy === null ? {} : { propagationPolicy: policy }), ...(grace === null ? {} : { gracePeriodSeconds: Number(grace) }) };
   }
 
-  async #object({ request, definition, target }: ResourceCall): Promise<KubeObject> {
-    const contentType = String(request.headers['content-type'] ?? 'application/json').split(';')[0] ?? '';
-    if (!BODY_TYPES.includes(contentType)) throw unsupportedMediaType(BODY_TYPES);
-    const text = (await readBody(request)).toString('utf8');
-    const body = contentType === 'application/yaml' ? await parseYaml(text) : parseBody(text, definition.kind);
-    const object = body as KubeObject;
-    checkKind(object, definition);
+  /** @param options the kind of the options that the query stands for */
+  async #object({ request, response, query, definition, target }: ResourceCall, options: string): Promise<KubeObject> {
+    const contentType = mediaTypeOf(request);
+    const warn = (message: string): void => void response.appendHeader('Warning', warningHeader(message));
+    const fieldValidation = checkWriteOptions(query, options);
+    const object = await decodeBody({ contentType, bytes: await readBody(request), definition: decodedAs(definition, target), fieldValidation, warn });
+    if (target.subresource === 'scale') return object;
     object.apiVersion = groupVersionOf(definition);
     object.kind = definition.kind;
     object.metadata ??= {};
@@ -336,9 +350,10 @@ export class Handler {
     };
   }
 
-  async #answer({ definition, request, response }: ResourceCall, status: number, object: KubeObject): Promise<void> {
+  async #answer({ definition, target, request, response }: ResourceCall, status: number, object: KubeObject): Promise<void> {
     if (definition.plural === 'customresourcedefinitions') await this.#options.onDefinitions();
-    await sendBody(request, response, status, 'application/json', `${show(definition, object)}\n`);
+    const text = target.subresource === 'scale' ? stringifyJson(shownScale(definition, object)) : show(definition, object);
+    await sendBody(request, response, status, 'application/json', `${text}\n`);
   }
 }
 
@@ -386,45 +401,28 @@ function verbOf({ request, query }: Call, target: ResourcePath): Verb {
   }
 }
 
-function checkKind(object: KubeObject, definition: ResourceDefinition): void {
-  const expected = groupVersionOf(definition);
-  const { kind = '', apiVersion = '' } = object;
-  if ((kind === '' || kind === definition.kind) && (apiVersion === '' || apiVersion === expected)) return;
-  const version = (apiVersion || expected).split('/').at(-1) ?? '';
-  const head = `${kind || definition.kind} in version "${version}" cannot be handled as a ${definition.kind}`;
-  if (kind !== '' && kind !== definition.kind && (apiVersion === '' || apiVersion === expected)) {
-    throw badRequest(
-      `${head}: converting (${version}.${kind}) to (${definition.group === '' ? 'core' : (definition.group.split('.')[0] ?? '')}.${definition.kind}): unknown conversion`,
-    );
-  }
-  throw badRequest(
-    `${head}: no kind "${kind || definition.kind}" is registered for version "${apiVersion}" in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`,
-  );
+function mediaTypeOf(request: IncomingMessage): string {
+  return String(request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim() ?? '';
 }
 
-function parseBody(text: string, kind: string): unknown {
-  const refuse = (why: string): StatusError =>
-    badRequest(`the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${why}`);
-  if (text.trim() === '') throw refuse('unexpected end of JSON input (<empty>)');
-  let body: unknown;
-  try {
-    body = parseJson(text);
-  } catch {
-    throw refuse(`unexpected end of JSON input (${text.slice(0, 64)})`);
-  }
-  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body;
-  throw refuse(
-    `json: cannot unmarshal ${Array.isArray(body) ? 'array' : typeof body} into Go value of type struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" } (${Buffer.from(text).toString('hex').slice(0, 64)})`,
-  );
+/** The body of a scale subresource is a Scale, whatever the resource. */
+function decodedAs(definition: ResourceDefinition, target: ResourcePath): ResourceDefinition {
+  if (target.subresource !== 'scale') return definition;
+  const { origin: _origin, scale: _scale, ...rest } = definition;
+  return { ...rest, group: 'autoscaling', version: 'v1', kind: 'Scale', custom: false, schema: undefined };
 }
 
-async function parseYaml(text: string): Promise<unknown> {
-  const { parse } = await import('yaml');
-  try {
-    return parse(text, { intAsBigInt: false, maxAliasCount: 100 });
-  } catch (error) {
-    throw badRequest(`error converting YAML to JSON: ${(error as Error).message}`);
-  }
+function shownScale(definition: ResourceDefinition, object: KubeObject): KubeObject {
+  if (definition.scale === undefined) throw resourceNotFound();
+  return scaleOf(object as unknown as JsonObject, definition.scale) as unknown as KubeObject;
+}
+
+/** The object with the replicas of a Scale, guarded by the Scale's resourceVersion. */
+function rescaled(definition: ResourceDefinition, current: KubeObject, scale: KubeObject): KubeObject {
+  if (definition.scale === undefined) throw resourceNotFound();
+  const next = withScale(current as unknown as JsonObject, scale as unknown as JsonObject, definition.scale) as unknown as KubeObject;
+  next.metadata.resourceVersion = scale.metadata?.resourceVersion ?? '';
+  return next;
 }
 
 /** PUT /finalize of a Namespace changes its spec.finalizers and nothing else. */

@@ -3,15 +3,18 @@
 // stored only if that is still the current one: admission may take its time in between.
 import { randomUUID } from 'node:crypto';
 import { hasFinalizer, type KubeObject, type Status } from '@snapshot-stack/api-types';
+import { builtinKind } from '../builtin/schemas/catalogue.ts';
+import { normalize } from '../builtin/schemas/normalize.ts';
 import { admitToSchema, instanceErrors } from '../crd/instance.ts';
 import { scaleErrors } from '../crd/scale.ts';
 import { inVersion } from '../crd/versions.ts';
 import type { JsonObject } from '../schema/schema.ts';
+import { unknownFields } from '../schema/strict.ts';
 import { MODIFIED, StatusError, alreadyExists, badRequest, conflict, invalid, notFound, type Subject } from '../status.ts';
 import type { Entry, Store } from '../store/store.ts';
 import { deepEqual } from './deep-equal.ts';
 import { generateName, metadataErrors, metadataUpdateErrors } from './metadata.ts';
-import { storageKeyOf, type ResourceDefinition } from './resource.ts';
+import { groupVersionOf, storageKeyOf, type ResourceDefinition } from './resource.ts';
 
 const GENERATE_TRIES = 8;
 const CONFLICT_TRIES = 5;
@@ -160,7 +163,15 @@ export class Writer {
 
   /** Drops what the schema does not know and fills in its defaults. */
   #shape(definition: ResourceDefinition, object: KubeObject): void {
-    if (definition.custom && definition.schema !== undefined) admitToSchema(object as unknown as JsonObject, definition.schema);
+    const value = object as unknown as JsonObject;
+    if (definition.custom) {
+      if (definition.schema !== undefined) admitToSchema(value, definition.schema);
+      return;
+    }
+    const type = builtinKind(groupVersionOf(definition), definition.kind);
+    if (type === undefined) return;
+    unknownFields(value, type.schema);
+    normalize(value, type);
   }
 
   #check(definition: ResourceDefinition, object: KubeObject, old: KubeObject | undefined, subresource?: string): void {

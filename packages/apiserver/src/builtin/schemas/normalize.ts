@@ -1,0 +1,38 @@
+// The form that a built-in object has after a round trip through its Go type: nulls, empty lists, maps and texts that
+// say nothing are not there.
+import { isObject, type JsonObject } from '../../schema/schema.ts';
+import type { BuiltinType } from './catalogue.ts';
+import { builtinType, qualify } from './catalogue.ts';
+import type { Field, FieldType } from './notation.ts';
+
+/** Brings an object of a built-in type into that form, in place. */
+export function normalize(object: JsonObject, type: BuiltinType): void {
+  for (const name of Object.keys(object)) {
+    const field = type.fields.get(name);
+    if (object[name] === null) delete object[name];
+    else if (field !== undefined) normalizeMember(object, field, type.page);
+  }
+}
+
+function normalizeMember(object: JsonObject, field: Field, page: string): void {
+  const value = object[field.name];
+  normalizeValue(value, field.type, page);
+  if (isEmpty(value, field)) delete object[field.name];
+}
+
+function isEmpty(value: unknown, { type, required, pointer }: Field): boolean {
+  if (required) return false;
+  if (Array.isArray(value)) return value.length === 0;
+  if (type.kind === 'map') return isObject(value) && Object.keys(value).length === 0;
+  return value === '' && pointer !== true;
+}
+
+function normalizeValue(value: unknown, type: FieldType, page: string): void {
+  if (type.kind === 'ref') {
+    if (isObject(value)) normalize(value, builtinType(qualify(page, type.name)));
+  } else if (type.kind === 'list') {
+    if (Array.isArray(value)) for (const item of value) normalizeValue(item, type.of, page);
+  } else if (type.kind === 'map' && isObject(value)) {
+    for (const item of Object.values(value)) normalizeValue(item, type.of, page);
+  }
+}
