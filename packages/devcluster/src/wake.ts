@@ -1,5 +1,5 @@
 // Which event wakes which controller. Keys only: what is true is read when the key is worked on.
-import { keyOf, type PersistentVolume, type PersistentVolumeClaim, type Pod } from '@snapshot-stack/api-types';
+import { jsonEqual, keyOf, type PersistentVolume, type PersistentVolumeClaim, type Pod } from '@snapshot-stack/api-types';
 import { WorkQueue, type Clock, type Informer, type Random } from '@snapshot-stack/runtime';
 import type { KubeObject } from '@snapshot-stack/api-types';
 import { claimKeyOf, claimKeysOf, Index, type Context } from './context.ts';
@@ -79,10 +79,16 @@ export function wakeOnEvents(informers: Informers, queues: Queues, context: Cont
     for (const claim of caches.claims.list()) for (const queue of [queues.claims, queues.expansion]) queue.add(keyOf(claim));
     for (const pod of caches.pods.list()) wakePod(pod, queues);
   });
-  // A driver's topology comes as labels of the node, which may be what a pod waits for.
-  on(informers.nodes, () => {
+  // A driver's topology comes as labels of the node, which may be what a pod waits for. Its status changes all the time.
+  const wakeWaiting = () => {
     for (const pod of caches.pods.list()) if (!pod.spec.nodeName) wakePod(pod, queues);
     for (const claim of unboundClaims()) queues.claims.add(keyOf(claim));
+  };
+  informers.nodes.on({
+    added: wakeWaiting,
+    updated: (node, old) => {
+      if (!jsonEqual(node.metadata.labels ?? {}, old.metadata.labels ?? {})) wakeWaiting();
+    },
   });
   on(informers.namespaces, (namespace) => queues.namespaces.add(keyOf(namespace)));
 }

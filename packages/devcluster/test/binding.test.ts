@@ -25,7 +25,7 @@ describe('binding', { timeout: 30_000 }, () => {
     expect(claim.spec.volumeName).toBe('fitting');
     expect(claim.status?.capacity).toEqual({ storage: '1Gi' });
     expect(claim.metadata.annotations).toMatchObject({ 'pv.kubernetes.io/bind-completed': 'yes', 'pv.kubernetes.io/bound-by-controller': 'yes' });
-    expect(claim.metadata.finalizers).toContain('kubernetes.io/pvc-protection');
+    await eventually(client, persistentVolumeClaims, ref, ({ metadata }) => metadata.finalizers?.includes('kubernetes.io/pvc-protection') ?? false);
     const volume = await eventually(client, persistentVolumes, { name: 'fitting' }, ({ status }) => status?.phase === 'Bound');
     expect(volume.spec.claimRef).toMatchObject({ kind: 'PersistentVolumeClaim', namespace, name: 'c', uid: claim.metadata.uid });
     await eventually(client, persistentVolumes, { name: 'fitting' }, ({ metadata }) => metadata.finalizers?.includes('kubernetes.io/pv-protection') ?? false);
