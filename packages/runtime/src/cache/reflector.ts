@@ -79,7 +79,7 @@ export class Reflector<T extends KubeObject> {
   async run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
     while (!signal.aborted) {
-      const start = clock.now();
+      const start = clock.elapsed();
       let error: KubeError | undefined;
       try {
         if (this.#listed) await this.#watch(signal);
@@ -89,7 +89,7 @@ export class Reflector<T extends KubeObject> {
         error = this.#lastError = KubeError.from(caught);
         this.#judge(error);
       }
-      const healthy = clock.now() - start >= HEALTHY_MS;
+      const healthy = clock.elapsed() - start >= HEALTHY_MS;
       if (healthy) this.#backoff.reset();
       // A server that closes at once, again and again, must not be asked in a tight loop either.
       if (error === undefined && healthy) continue;

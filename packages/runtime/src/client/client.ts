@@ -256,14 +256,14 @@ class HttpClient implements Client {
   }
 
   async #timed(request: TransportRequest): Promise<TransportAnswer> {
-    const start = this.#clock.now();
+    const start = this.#clock.elapsed();
     let status = 0;
     try {
       const answer = await this.#transport.send(request);
       status = answer.status;
       return answer;
     } finally {
-      this.#onRequest?.({ method: request.method, path: request.path, status, ms: this.#clock.now() - start });
+      this.#onRequest?.({ method: request.method, path: request.path, status, ms: this.#clock.elapsed() - start });
     }
   }
 }

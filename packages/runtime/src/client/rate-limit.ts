@@ -14,13 +14,13 @@ export class RateLimit {
     this.#burst = Math.max(1, burst === 0 ? qps : burst);
     this.#clock = clock;
     this.#tokens = this.#burst;
-    this.#at = clock.now();
+    this.#at = clock.elapsed();
   }
 
   /** Waits for a turn; turns are given in the order of asking. */
   async take(signal?: AbortSignal): Promise<void> {
     if (this.#qps <= 0) return;
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 1_000) * this.#qps);
     this.#at = now;
     this.#tokens -= 1;

@@ -5,7 +5,7 @@
 import { leases, type Lease } from '@snapshot-stack/api-types';
 import type { Client } from '../client/client.ts';
 import { KubeError } from '../client/kube-error.ts';
-import type { Clock, Log, Random } from '../process/index.ts';
+import type { Clock, GaugeMetric, Log, Metrics, Random } from '../process/index.ts';
 
 export interface LeaderElectionOptions {
   client: Client;
@@ -23,9 +23,12 @@ export interface LeaderElectionOptions {
   /** The work of a leader; its signal aborts when leadership is lost or the process ends. */
   lead(signal: AbortSignal): Promise<void>;
   signal: AbortSignal;
+  /** Gets `leader_election_master_status`, as client-go's. */
+  metrics?: Metrics;
 }
 
 const JITTER = 0.2;
+const RELEASE_WITHIN_MS = 5_000;
 // Source: snapshot-behaviour of upstream's /healthz/leader-election: 20 s beyond the lease duration.
 const HEALTH_GRACE_MS = 20_000;
 
@@ -50,15 +53,35 @@ export function leaseNameOf(text: string): string {
   return name.endsWith('-') ? `${name}X` : name;
 }
 
+/** Why the signal of a leader's work aborts when it is a leader no more. */
+class LeadershipLost extends Error {
+  override readonly name = 'LeadershipLost';
+}
+
+/** After a try: we hold the Lease, another does, or it could not be told. */
+type Standing = 'mine' | 'taken' | 'unknown';
+
 export class LeaderElection {
   readonly #options: LeaderElectionOptions;
+  readonly #status: GaugeMetric<'name'> | undefined;
+  /** The Lease as it was last seen to change, and when that was by {@link Clock.elapsed}. */
   #observed: Lease | undefined;
   #observedAt = 0;
   #leading = false;
   #renewedAt = 0;
 
+  /** @throws RangeError when the three durations do not leave room for each other */
   constructor(options: LeaderElectionOptions) {
+    const { leaseDurationMs, renewDeadlineMs, retryPeriodMs } = options;
+    if (leaseDurationMs <= renewDeadlineMs) throw new RangeError('the lease duration must be longer than the renew deadline: otherwise two could lead at once');
+    if (renewDeadlineMs <= retryPeriodMs * (1 + JITTER)) throw new RangeError(`the renew deadline must be longer than ${1 + JITTER} retry periods`);
     this.#options = options;
+    this.#status = options.metrics?.gauge({
+      name: 'leader_election_master_status',
+      help: "Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 indicates master. 'name' is the string used to identify the lease",
+      labels: ['name'],
+    });
+    this.#setLeading(false);
   }
 
   get isLeader(): boolean {
@@ -68,18 +91,18 @@ export class LeaderElection {
   /** The answer of /healthz/leader-election: undefined is healthy, a text says how late the renewal is. */
   health(): string | undefined {
     if (!this.#leading) return undefined;
-    const late = this.#options.clock.now() - this.#renewedAt - this.#options.leaseDurationMs;
+    const late = this.#options.clock.elapsed() - this.#renewedAt - this.#options.leaseDurationMs;
     return late > HEALTH_GRACE_MS ? `the lease ${this.#options.lease.name} was not renewed for ${Math.round(late / 1_000)} s beyond its duration` : undefined;
   }
 
   /**
    * Waits to become leader, leads, and resolves with `lost` when leadership was lost (the caller should exit),
-   * or with `stopped` when the signal aborted.
+   * or with `stopped` when the signal aborted. What `lead` throws is thrown, after the Lease was given back.
    */
   async run(): Promise<'lost' | 'stopped'> {
-    const { signal, clock, log, lease, identity, retryPeriodMs, random } = this.#options;
+    const { signal, clock, log, lease, identity, renewDeadlineMs, retryPeriodMs, random } = this.#options;
     try {
-      while (!(await this.#tryAcquire())) await clock.sleep(retryPeriodMs * (1 + JITTER * random()), signal);
+      while ((await this.#try(renewDeadlineMs, signal)) !== 'mine') await clock.sleep(retryPeriodMs * (1 + JITTER * random()), signal);
     } catch (error) {
       if (signal.aborted) return 'stopped';
       throw error;
@@ -89,67 +112,96 @@ export class LeaderElection {
   }
 
   async #lead(): Promise<'lost' | 'stopped'> {
-    const { signal, releaseOnExit = false, lead, log } = this.#options;
-    this.#leading = true;
+    const { signal, releaseOnExit = false, lead, log, clock, leaseDurationMs } = this.#options;
+    this.#setLeading(true);
     const work = new AbortController();
-    const combined = AbortSignal.any([signal, work.signal]);
-    const led = lead(combined);
+    const renewing = new AbortController();
+    const led = lead(AbortSignal.any([signal, work.signal]));
     // Renewal goes on while the work drains, so that nobody else starts before we have ended.
-    const renewal = this.#renewUntilLost(AbortSignal.any([work.signal]));
-    const first = await Promise.race([led.then(() => 'ended' as const), renewal.then(() => 'lost' as const)]);
-    const lost = first === 'lost';
-    work.abort(new KubeError('Timeout', 'leadership was lost'));
-    await Promise.allSettled([led, renewal]);
-    this.#leading = false;
-    if (!lost && releaseOnExit)
+    const renewal = this.#renewUntilLost(renewing.signal);
+    const first = await Promise.race([led.then(noted, noted), renewal]);
+    this.#setLeading(false);
+    if (first === 'lost') {
+      work.abort(new LeadershipLost('leadership was lost'));
+      // Whoever does not end in time must be ended by the caller: from then on another may lead.
+      const left = Math.max(0, this.#renewedAt + leaseDurationMs - clock.elapsed());
+      const drained = new AbortController();
+      await Promise.race([led.then(noted, noted), clock.sleep(left, drained.signal).catch(noted)]);
+      drained.abort();
+      return 'lost';
+    }
+    renewing.abort();
+    await renewal;
+    if (releaseOnExit)
       await this.#release().catch((error: unknown) => log.warn('the lease could not be given back; others wait for it to expire', { error }));
-    if (lost) return 'lost';
-    await led;
+    await led.catch((error: unknown) => {
+      if (error !== signal.reason) throw error;
+    });
     return 'stopped';
   }
 
-  async #renewUntilLost(signal: AbortSignal): Promise<void> {
-    const { clock, log, renewDeadlineMs, retryPeriodMs } = this.#options;
-    while (!signal.aborted) {
-      const ok = await this.#tryAcquire();
-      const now = clock.now();
-      if (!ok && now - this.#renewedAt >= renewDeadlineMs) {
-        log.error('the lease could not be renewed in time; giving up leadership', { lease: this.#options.lease.name });
-        return;
-      }
-      await clock.sleep(retryPeriodMs, signal).catch(() => {});
+  async #renewUntilLost(signal: AbortSignal): Promise<'lost' | 'ended'> {
+    const { clock, log, lease, renewDeadlineMs, retryPeriodMs } = this.#options;
+    for (;;) {
+      await clock.sleep(retryPeriodMs, signal).catch(noted);
+      if (signal.aborted) return 'ended';
+      const left = this.#renewedAt + renewDeadlineMs - clock.elapsed();
+      const standing = left <= 0 ? 'unknown' : await this.#try(left, signal);
+      if (signal.aborted) return 'ended';
+      if (standing === 'mine') continue;
+      if (standing === 'unknown' && clock.elapsed() < this.#renewedAt + renewDeadlineMs) continue;
+      const why = standing === 'taken' ? `${this.#observed?.spec?.holderIdentity} has taken the lease` : 'the lease could not be renewed in time';
+      log.error(`${why}; giving up leadership`, { lease: lease.name });
+      return 'lost';
     }
   }
 
-  /** Takes or renews the Lease where that is possible now. Failures are logged and mean "not now". */
-  async #tryAcquire(): Promise<boolean> {
-    const { client, clock, lease, log, leaseDurationMs, renewDeadlineMs } = this.#options;
-    const timeout = AbortSignal.timeout(renewDeadlineMs);
+  /** Takes or renews the Lease where that is possible now, within `withinMs`. Failures are logged. */
+  async #try(withinMs: number, signal: AbortSignal): Promise<Standing> {
+    const { clock, lease, log } = this.#options;
+    const late = new AbortController();
+    const timer = clock.setTimer(withinMs, () => late.abort(new KubeError('Timeout', `no answer within ${Math.round(withinMs)} ms`)));
     try {
-      const current = await client.find(leases, lease, { signal: timeout });
-      const now = clock.now();
-      if (current === undefined) {
-        this.#observe(await client.create(leases, this.#fresh(now), { signal: timeout }), now);
-        return true;
-      }
-      if (this.#observed?.metadata.resourceVersion !== current.metadata.resourceVersion) this.#observe(current, now, false);
-      const holder = current.spec?.holderIdentity ?? '';
-      const mine = holder === this.#options.identity;
-      const duration = (current.spec?.leaseDurationSeconds ?? leaseDurationMs / 1_000) * 1_000;
-      if (!mine && holder !== '' && now < this.#observedAt + duration) return false;
-      this.#observe(await client.replace(leases, this.#renewed(current, mine, now), { signal: timeout }), now);
-      return true;
+      return await this.#takeOrRenew(AbortSignal.any([signal, late.signal]));
     } catch (error) {
       const { code } = KubeError.from(error);
-      if (code !== 'Conflict' && code !== 'AlreadyExists') log.warn('the lease could not be read or written', { lease: lease.name, error });
-      return false;
+      if (!signal.aborted && code !== 'Conflict' && code !== 'AlreadyExists') log.warn('the lease could not be read or written', { lease: lease.name, error });
+      return 'unknown';
+    } finally {
+      timer.cancel();
     }
   }
 
-  #observe(lease: Lease, now: number, mine = true): void {
+  async #takeOrRenew(signal: AbortSignal): Promise<Standing> {
+    const { client, clock, lease, identity, leaseDurationMs } = this.#options;
+    const current = await client.find(leases, lease, { signal });
+    // Taken before the write, so that our own count of the lease never runs longer than that of others.
+    const at = clock.elapsed();
+    if (current === undefined) {
+      this.#renewed(await client.create(leases, this.#fresh(clock.now()), { signal }), at);
+      return 'mine';
+    }
+    if (this.#observed?.metadata.resourceVersion !== current.metadata.resourceVersion) {
+      this.#observed = current;
+      this.#observedAt = at;
+    }
+    const holder = current.spec?.holderIdentity ?? '';
+    const durationMs = (current.spec?.leaseDurationSeconds ?? leaseDurationMs / 1_000) * 1_000;
+    const mine = holder === identity;
+    if (!mine && holder !== '' && at < this.#observedAt + durationMs) return 'taken';
+    this.#renewed(await client.replace(leases, this.#next(current, mine, clock.now()), { signal }), at);
+    return 'mine';
+  }
+
+  #renewed(lease: Lease, at: number): void {
     this.#observed = lease;
-    this.#observedAt = now;
-    if (mine) this.#renewedAt = now;
+    this.#observedAt = at;
+    this.#renewedAt = at;
+  }
+
+  #setLeading(leading: boolean): void {
+    this.#leading = leading;
+    this.#status?.set({ name: this.#options.lease.name }, leading ? 1 : 0);
   }
 
   #fresh(now: number): Lease {
@@ -161,7 +213,7 @@ export class LeaderElection {
     };
   }
 
-  #renewed(current: Lease, mine: boolean, now: number): Lease {
+  #next(current: Lease, mine: boolean, now: number): Lease {
     const { lease, identity, leaseDurationMs } = this.#options;
     const time = microTime(now);
     return {
@@ -178,11 +230,19 @@ export class LeaderElection {
   }
 
   async #release(): Promise<void> {
-    const { client, clock, renewDeadlineMs } = this.#options;
-    const current = this.#observed;
-    if (current === undefined) return;
-    const time = microTime(clock.now());
-    const released: Lease = { ...current, spec: { ...current.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: time, acquireTime: time } };
-    await client.replace(leases, released, { signal: AbortSignal.timeout(renewDeadlineMs) });
+    const { client, clock, lease, identity } = this.#options;
+    const late = new AbortController();
+    const timer = clock.setTimer(RELEASE_WITHIN_MS, () => late.abort(new KubeError('Timeout', `no answer within ${RELEASE_WITHIN_MS} ms`)));
+    try {
+      const current = await client.find(leases, lease, { signal: late.signal });
+      if (current?.spec?.holderIdentity !== identity) return;
+      const time = microTime(clock.now());
+      const spec = { ...current.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: time, acquireTime: time };
+      await client.replace(leases, { ...current, spec }, { signal: late.signal });
+    } finally {
+      timer.cancel();
+    }
   }
 }
+
+const noted = (): void => {};

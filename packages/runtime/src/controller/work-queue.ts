@@ -119,7 +119,7 @@ export class WorkQueue {
     };
     this.#metrics = metricsFor(options.metrics, options.name, {
       depth: () => this.#ready.size,
-      activeSeconds: () => [...this.#active.values()].map((since) => (this.#clock.now() - since) / 1_000),
+      activeSeconds: () => [...this.#active.values()].map((since) => (this.#clock.elapsed() - since) / 1_000),
     });
   }
 
@@ -136,8 +136,8 @@ export class WorkQueue {
   add(key: string): void {
     if (this.#ready.has(key) || this.#again.has(key)) return;
     this.#metrics?.added();
-    if (this.#active.has(key)) this.#again.set(key, this.#clock.now());
-    else this.#enqueue(key, this.#clock.now());
+    if (this.#active.has(key)) this.#again.set(key, this.#clock.elapsed());
+    else this.#enqueue(key, this.#clock.elapsed());
   }
 
   #enqueue(key: string, since: number): void {
@@ -152,7 +152,7 @@ export class WorkQueue {
       return;
     }
     this.#metrics?.retried();
-    const at = this.#clock.now() + ms;
+    const at = this.#clock.elapsed() + ms;
     const pending = this.#delayed.get(key);
     if (pending !== undefined) {
       if (pending.at <= at) return;
@@ -194,7 +194,7 @@ export class WorkQueue {
       const next = this.#ready.entries().next();
       if (next.done !== true) {
         const [key, since] = next.value;
-        const now = this.#clock.now();
+        const now = this.#clock.elapsed();
         this.#ready.delete(key);
         this.#active.set(key, now);
         this.#metrics?.waited((now - since) / 1_000);
@@ -225,7 +225,7 @@ export class WorkQueue {
     const since = this.#active.get(key);
     if (since === undefined) return;
     this.#active.delete(key);
-    this.#metrics?.worked((this.#clock.now() - since) / 1_000);
+    this.#metrics?.worked((this.#clock.elapsed() - since) / 1_000);
     const again = this.#again.get(key);
     if (again === undefined) return;
     this.#again.delete(key);

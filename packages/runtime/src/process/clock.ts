@@ -5,8 +5,10 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
+  /** Milliseconds since the Unix epoch. May jump when the machine's time is set: for timestamps, not for durations. */
   now(): number;
+  /** Milliseconds since some fixed moment; never jumps. For durations, leases and budgets. */
+  elapsed(): number;
   /** Resolves after `ms`; rejects with the signal's reason as soon as it aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
   /** Calls `run` once after `ms`, unless cancelled before. Never keeps the process alive. */
@@ -36,6 +38,7 @@ function sleepBy(clock: Pick<Clock, 'setTimer'>, ms: number, signal?: AbortSigna
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: () => performance.now(),
   // A sleeper is waited for, so unlike a bare timer it does keep the process alive.
   sleep: (ms, signal) => sleepBy({ setTimer: (delay, run) => cancelable(setTimeout(run, Math.min(delay, TIMEOUT_MAX_MS))) }, ms, signal),
   setTimer: (ms, run) => cancelable(setTimeout(run, Math.min(ms, TIMEOUT_MAX_MS)).unref()),
@@ -55,6 +58,8 @@ interface PendingTimer {
 export class ManualClock implements Clock {
   #now: number;
   #order = 0;
+  /** What the wall clock is ahead of the time that has passed. */
+  #ahead = 0;
   readonly #pending = new Set<PendingTimer>();
 
   constructor(startMs = 1_700_000_000_000) {
@@ -62,7 +67,16 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
+    return this.#now + this.#ahead;
+  }
+
+  elapsed(): number {
     return this.#now;
+  }
+
+  /** Sets the wall clock forward or back, as an administrator or NTP does; no time passes. */
+  jump(ms: number): void {
+    this.#ahead += ms;
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
