@@ -35,8 +35,8 @@ export async function kill(child: ChildProcess): Promise<void> {
 }
 
 export async function startTestCluster(): Promise<TestCluster> {
-  const directory = await mkdtemp(join(tmpdir(), 'devcluster-'));
   const api = await startApiServer({});
+  const directory = await mkdtemp(join(tmpdir(), 'devcluster-'));
   const newClient = () => createClient(api.adminConnection, { userAgent: 'devcluster-test/1' });
   const client = newClient();
   const root = join(directory, 'kubelet');
