@@ -1,11 +1,12 @@
 // The built-in resources: one entry each, all of it data and small pure functions.
-import { ALL_VERBS, type PrinterColumn, type ResourceDefinition, type Strategy } from '../registry/resource.ts';
+import { ALL_VERBS, type PrinterColumn, type ResourceDefinition, type Strategy, type Verb } from '../registry/resource.ts';
 import { definitionStrategy } from '../crd/strategy.ts';
 import * as kinds from './strategies.ts';
 
 interface Page {
   kind: string;
   plural?: string;
+  verbs?: readonly Verb[];
   short?: readonly string[];
   categories?: readonly string[];
   cluster?: boolean;
@@ -16,7 +17,7 @@ interface Page {
 
 function define(group: string, version: string, pages: readonly Page[]): ResourceDefinition[] {
   return pages.map(
-    ({ kind, plural = `${kind.toLowerCase()}s`, short = [], categories = [], cluster = false, selectable = [], strategy = {}, columns = [] }) => ({
+    ({ kind, verbs = ALL_VERBS, plural = `${kind.toLowerCase()}s`, short = [], categories = [], cluster = false, selectable = [], strategy = {}, columns = [] }) => ({
       group,
       version,
       plural,
@@ -26,7 +27,7 @@ function define(group: string, version: string, pages: readonly Page[]): Resourc
       shortNames: short,
       categories,
       namespaced: !cluster,
-      verbs: ALL_VERBS,
+      verbs,
       selectableFields: selectable,
       columns,
       schema: undefined,
@@ -41,7 +42,7 @@ const INVOLVED = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVer
 
 export const builtinResources: readonly ResourceDefinition[] = [
   ...define('', 'v1', [
-    { kind: 'Namespace', short: ['ns'], cluster: true, selectable: ['status.phase'], strategy: kinds.namespace },
+    { kind: 'Namespace', verbs: ALL_VERBS.filter((verb) => verb !== 'deletecollection'), short: ['ns'], cluster: true, selectable: ['status.phase'], strategy: kinds.namespace },
     { kind: 'ConfigMap', short: ['cm'], strategy: kinds.configMap },
     { kind: 'Secret', selectable: ['type'], strategy: kinds.secret },
     { kind: 'ServiceAccount', short: ['sa'], strategy: { returnsDeletedObject: true } },

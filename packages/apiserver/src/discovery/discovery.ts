@@ -1,5 +1,6 @@
 // What the server serves, as clients ask for it: the plain lists of groups and resources, and both at once in
 // the aggregated form. Source: https://kubernetes.io/docs/concepts/overview/kubernetes-api/#discovery-api
+import { createHash } from 'node:crypto';
 import { groupVersionOf, type ResourceDefinition } from '../registry/resource.ts';
 import type { Catalogue } from '../registry/catalogue.ts';
 
@@ -12,6 +13,8 @@ interface ApiResource {
   shortNames?: readonly string[];
   categories?: readonly string[];
   storageVersionHash?: string;
+  group?: string;
+  version?: string;
 }
 
 /** kube-apiserver's order of versions: v2, v1, v1beta2, v1beta1, v1alpha1, others. */
@@ -28,18 +31,53 @@ export function compareVersions(a: string, b: string): number {
 }
 
 function resourcesOf(definition: ResourceDefinition): ApiResource[] {
-  const { plural, singular, namespaced, kind, verbs, shortNames, categories } = definition;
+  const { plural, singular, namespaced, kind, shortNames, categories } = definition;
   const main: ApiResource = {
     name: plural,
     singularName: singular,
     namespaced,
     kind,
-    verbs: [...verbs].sort(),
+    verbs: verbsOf(definition),
     ...(shortNames.length === 0 ? {} : { shortNames }),
     ...(categories.length === 0 ? {} : { categories }),
+    storageVersionHash: storageVersionHash(definition),
   };
-  if (!definition.strategy.hasStatus) return [main];
-  return [main, { name: `${plural}/status`, singularName: '', namespaced, kind, verbs: ['get', 'patch', 'update'] }];
+  const below = subresourcesOf(definition).map(({ name, verbs: allowed, kind: own }) => ({
+    name: `${plural}/${name}`,
+    singularName: '',
+    namespaced,
+    ...(own ?? { kind }),
+    verbs: allowed,
+  }));
+  return [main, ...below];
+}
+
+// Those of custom resources come in an order of their own.
+function verbsOf({ verbs, custom }: ResourceDefinition): readonly string[] {
+  return custom ? verbs : [...verbs].sort();
+}
+
+interface Subresource {
+  readonly name: string;
+  readonly verbs: readonly string[];
+  /** Set when the subresource is of another kind than the resource. */
+  readonly kind?: { readonly group: string; readonly version: string; readonly kind: string };
+}
+
+const READ_WRITE = ['get', 'patch', 'update'];
+
+function subresourcesOf({ strategy, scale, group: name, plural }: ResourceDefinition): Subresource[] {
+  return [
+    ...(name === '' && plural === 'namespaces' ? [{ name: 'finalize', verbs: ['update'] }] : []),
+    ...(scale === undefined ? [] : [{ name: 'scale', verbs: READ_WRITE, kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' } }]),
+    ...(strategy.hasStatus ? [{ name: 'status', verbs: READ_WRITE }] : []),
+  ];
+}
+
+/** Tells clients whether two servers store a resource in the same form. Source: k8s.io/apiserver discovery.StorageVersionHash. */
+function storageVersionHash({ group: name, version, kind, origin }: ResourceDefinition): string {
+  const stored = origin?.spec.versions.find((one) => one.storage)?.name ?? version;
+  return createHash('sha256').update(`${name}/${stored}/${kind}`).digest().subarray(0, 8).toString('base64');
 }
 
 function groupsOf(catalogue: Catalogue): Map<string, string[]> {
@@ -79,17 +117,19 @@ export function resourceList(catalogue: Catalogue, name: string, version: string
 }
 
 function aggregatedResource(definition: ResourceDefinition): object {
-  const { plural, singular, namespaced, kind, verbs, shortNames, categories, group: name, version } = definition;
-  const responseKind = { group: name, version, kind };
+  const { plural, singular, namespaced, kind, shortNames, categories, group: name, version } = definition;
+  // A built-in kind is named alone: its group and version are those of the list.
+  const responseKind = definition.custom ? { group: name, version, kind } : { group: '', version: '', kind };
+  const below = subresourcesOf(definition).map(({ name: subresource, verbs: allowed, kind: own }) => ({ subresource, responseKind: own ?? responseKind, verbs: allowed }));
   return {
     resource: plural,
     responseKind,
     scope: namespaced ? 'Namespaced' : 'Cluster',
     singularResource: singular,
-    verbs: [...verbs].sort(),
+    verbs: verbsOf(definition),
     ...(shortNames.length === 0 ? {} : { shortNames }),
     ...(categories.length === 0 ? {} : { categories }),
-    ...(definition.strategy.hasStatus ? { subresources: [{ subresource: 'status', responseKind, verbs: ['get', 'patch', 'update'] }] } : {}),
+    ...(below.length === 0 ? {} : { subresources: below }),
   };
 }
 
@@ -112,4 +152,11 @@ export function aggregated(catalogue: Catalogue, core: boolean): object {
       })),
     })),
   };
+}
+
+/** What / answers: the paths that there are. */
+export function rootPaths(catalogue: Catalogue): object {
+  const groups = [...groupsOf(catalogue)].filter(([name]) => name !== '');
+  const apis = groups.flatMap(([name, versions]) => [`/apis/${name}`, ...versions.map((version) => `/apis/${name}/${version}`)]);
+  return { paths: ['/api', '/api/v1', '/apis', ...apis, '/healthz', '/healthz/ping', '/livez', '/livez/ping', '/openapi/v2', '/openapi/v3', '/readyz', '/readyz/ping', '/version'] };
 }

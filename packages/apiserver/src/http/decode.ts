@@ -68,7 +68,11 @@ export async function decodeBody(body: BodyToDecode): Promise<KubeObject> {
  */
 export function checkPatched(object: KubeObject, definition: ResourceDefinition, patch: string, body: Pick<BodyToDecode, 'fieldValidation' | 'warn'>): void {
   const value = object as unknown as JsonObject;
-  const refuse = (why: string): StatusError => invalid({ group: '', kind: '' }, '', [invalidValue('patch', patch, why)]);
+  const refuse = (why: string): StatusError => {
+    const error = invalid({ group: '', kind: '' }, '', [invalidValue('patch', patch, why)]);
+    delete error.status.details?.kind;
+    return error;
+  };
   const fault = typeFault(value, definition);
   if (fault !== undefined) throw refuse(fault);
   if (body.fieldValidation === 'Ignore') return;

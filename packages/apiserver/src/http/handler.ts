@@ -149,9 +149,14 @@ export class Handler {
     switch (trimmed) {
       case '/openapi/v2':
         return json(OPENAPI_V2);
+      case '/':
+        return json(discovery.rootPaths(catalogue));
       case '/healthz':
       case '/livez':
       case '/readyz':
+      case '/healthz/ping':
+      case '/livez/ping':
+      case '/readyz/ping':
         return { contentType: 'text/plain; charset=utf-8', text: 'ok' };
       case '/version':
         return json(VERSION);
@@ -245,7 +250,7 @@ export class Handler {
       const written = await this.#options.writer.create(definition, target.namespace, body, this.#context(call, 'UpdateOptions'));
       return this.#answer(call, 201, written.object);
     }
-    if (exists && unversioned && definition.strategy.allowsUnconditionalUpdate !== true) {
+    if (exists && unversioned && target.subresource !== 'scale' && definition.strategy.allowsUnconditionalUpdate !== true) {
       throw invalidVersion(definition, target.name);
     }
     const replace = (current: KubeObject): KubeObject => {

@@ -9,7 +9,7 @@ import type { Field, FieldType } from './notation.ts';
 export function normalize(object: JsonObject, type: BuiltinType): void {
   for (const name of Object.keys(object)) {
     const field = type.fields.get(name);
-    if (object[name] === null) delete object[name];
+    if (object[name] === null && field?.always !== true) delete object[name];
     else if (field !== undefined) normalizeMember(object, field, type.page);
   }
 }
@@ -20,8 +20,8 @@ function normalizeMember(object: JsonObject, field: Field, page: string): void {
   if (isEmpty(value, field)) delete object[field.name];
 }
 
-function isEmpty(value: unknown, { type, required, pointer }: Field): boolean {
-  if (required) return false;
+function isEmpty(value: unknown, { type, required, pointer, always }: Field): boolean {
+  if (required || always === true) return false;
   if (Array.isArray(value)) return value.length === 0;
   if (type.kind === 'map') return isObject(value) && Object.keys(value).length === 0;
   return value === '' && pointer !== true;

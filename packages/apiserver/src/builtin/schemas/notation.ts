@@ -6,7 +6,8 @@
 // Types: string bool int32 int64 double bytes quantity time microtime intOrString json rawExtension fieldsV1, the schema
 // unions of apiextensions, `[]T`, `{}T` (map of T by string), or the name of a type of this page or `page.version.Type`.
 // Flags: required, atomic, set, map=KEYS, merge=KEY (strategic merge), strategy=S, default=JSON,
-// pointer (its zero value differs from no value). A number of 0 means
+// pointer (its zero value differs from no value), always (written
+// even when empty). A number of 0 means
 // that the wire number is not known; such a field is JSON only. The member '' holds the flags of the type itself:
 // `object GROUP/VERSION` for a kind with apiVersion, kind and metadata, `atomic` for a struct applied as a whole.
 
@@ -24,6 +25,8 @@ export interface Field {
   readonly required: boolean;
   /** Zero values are told apart from absence. */
   readonly pointer?: boolean;
+  /** Written even when it is null or empty. */
+  readonly always?: boolean;
   readonly listType?: 'atomic' | 'set' | 'map';
   readonly mapKeys?: readonly string[];
   readonly mergeKey?: string;
@@ -52,7 +55,8 @@ function parseFlag(flag: string): Partial<Field> {
     case 'required':
       return { required: true };
     case 'pointer':
-      return { pointer: true };
+    case 'always':
+      return { [name]: true };
     case 'atomic':
     case 'set':
       return { listType: name };

@@ -49,9 +49,9 @@ export const apiextensionsV1: TypePage = {
     },
     CustomResourceDefinitionStatus: {
       acceptedNames: '2 CustomResourceDefinitionNames',
-      conditions: '1 []CustomResourceDefinitionCondition map=type',
+      conditions: '1 []CustomResourceDefinitionCondition map=type always',
       observedGeneration: '4 int64',
-      storedVersions: '3 []string atomic',
+      storedVersions: '3 []string atomic always',
     },
     CustomResourceDefinitionVersion: {
       additionalPrinterColumns: '6 []CustomResourceColumnDefinition atomic',
