@@ -4,8 +4,8 @@
 // Source: https://pkg.go.dev/k8s.io/client-go/tools/record#EventCorrelator
 import { apiVersionOf, events, type KubeEvent, type KubeObject, type ObjectReference, type Resource } from '@snapshot-stack/api-types';
 import type { Client } from '../client/client.ts';
-import { KubeError } from '../client/kube-error.ts';
-import { silentLog, type Clock, type Log } from '../process/index.ts';
+import { KubeError, isAlreadyExists, isNotFound } from '../client/kube-error.ts';
+import { Backoff, silentLog, type Clock, type Log } from '../process/index.ts';
 
 export type EventType = 'Normal' | 'Warning';
 
@@ -28,6 +28,12 @@ export interface EventRecorderOptions {
 const QUEUE_MAX = 1_000;
 const KNOWN_MAX = 4_096;
 const MESSAGE_MAX = 1_024;
+/** Of a name; an Event is called after its object, which may use all of it. */
+const NAME_MAX = 253;
+/** How often an event is sent again while the API server is away, with growing pauses: half a minute in all. */
+const TRIES_MAX = 6;
+const RETRY_START_MS = 1_000;
+const RETRY_MAX_MS = 10_000;
 // A source may say 25 things of one object at once, then one in five minutes.
 const BURST = 25;
 const REFILL_MS = 300_000;
@@ -40,6 +46,8 @@ interface Utterance {
   type: EventType;
   reason: string;
   message: string;
+  /** One of many that differ in their words alone; all of them count on one Event. */
+  combined: boolean;
   at: number;
 }
 
@@ -71,6 +79,8 @@ class Recorder implements EventRecorder {
   readonly #similar = new Map<string, Similar>();
   #writing: Promise<void> | undefined;
   #serial = 0;
+  /** Aborted while the process is about to end: pauses are cut short, and what fails then is not tried again. */
+  #hurry = new AbortController();
 
   constructor(options: EventRecorderOptions) {
     this.#options = options;
@@ -93,66 +103,85 @@ class Recorder implements EventRecorder {
       this.#log.warn('too many events wait to be sent; this one is dropped', { reason });
       return;
     }
-    const now = this.#options.clock.now();
-    if (!this.#mayTalk(uid ?? name ?? '', now)) return;
-    this.#queue.push({ reference, type, reason, message: this.#combined(reference, type, reason, text, now), at: now });
+    const { clock } = this.#options;
+    const source = [reference.kind, reference.namespace, reference.name, reference.uid].join('\n');
+    if (!this.#mayTalk(source, clock.elapsed())) return;
+    const combined = this.#isOneOfMany(`${source}\n${type}\n${reason}`, text, clock.elapsed());
+    this.#queue.push({ reference, type, reason, message: combined ? `(combined from similar events): ${text}` : text, combined, at: clock.now() });
     this.#writing ??= this.#write();
   }
 
-  #mayTalk(object: string, now: number): boolean {
-    const budget = this.#budgets.get(object) ?? { tokens: BURST, at: now };
+  #mayTalk(source: string, now: number): boolean {
+    const budget = this.#budgets.get(source) ?? { tokens: BURST, at: now };
     const tokens = Math.min(BURST, budget.tokens + (now - budget.at) / REFILL_MS);
-    keep(this.#budgets, object, { tokens: tokens < 1 ? tokens : tokens - 1, at: now });
+    keep(this.#budgets, source, { tokens: tokens < 1 ? tokens : tokens - 1, at: now });
     return tokens >= 1;
   }
 
-  #combined(reference: ObjectReference, type: EventType, reason: string, message: string, now: number): string {
-    const key = [reference.kind, reference.namespace, reference.name, reference.uid, type, reason].join('\n');
+  #isOneOfMany(key: string, message: string, now: number): boolean {
     let similar = this.#similar.get(key);
     if (similar === undefined || now - similar.since > SIMILAR_WINDOW_MS) similar = { messages: new Set(), since: now };
     keep(this.#similar, key, similar);
     if (similar.messages.size < SIMILAR_MAX) similar.messages.add(message);
-    return similar.messages.has(message) ? message : `(combined from similar events): ${message}`;
+    return !similar.messages.has(message);
   }
 
   async #write(): Promise<void> {
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      try {
-        await this.#send(next);
-      } catch (error) {
-        this.#log.warn('an event could not be written', { reason: next.reason, error });
-      }
-    }
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) await this.#sendInTime(next);
     this.#writing = undefined;
   }
 
-  async #send(said: Utterance): Promise<void> {
-    const { reference, type, reason, message } = said;
-    // Combined events count on one Event whatever their words.
-    const words = message.startsWith('(combined') ? '(combined)' : message;
-    const key = [reference.kind, reference.namespace, reference.name, reference.uid, type, reason, words].join('\n');
+  async #sendInTime(said: Utterance): Promise<void> {
+    const { clock } = this.#options;
+    const backoff = new Backoff({ startMs: RETRY_START_MS, maxMs: RETRY_MAX_MS });
+    const event = this.#event(said);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#send(said, event);
+        return;
+      } catch (thrown) {
+        const error = KubeError.from(thrown);
+        const hopeless = !error.retryable || error.code === 'Forbidden' || error.code === 'Unauthorized';
+        if (hopeless || attempt >= TRIES_MAX || this.#hurry.signal.aborted) {
+          // In a namespace that is being deleted nothing can be created; that is no news.
+          const level = error.code === 'Forbidden' && error.message.includes('being terminated') ? 'debug' : 'warn';
+          this.#log[level]('an event could not be written', { reason: said.reason, object: said.reference.name, error });
+          return;
+        }
+        await clock.sleep(backoff.next(), this.#hurry.signal).catch(() => {});
+      }
+    }
+  }
+
+  async #send(said: Utterance, event: KubeEvent): Promise<void> {
+    const { client } = this.#options;
+    const { reference, type, reason, message, combined } = said;
+    const key = [reference.kind, reference.namespace, reference.name, reference.uid, type, reason, combined ? '' : message].join('\n');
     const known = this.#known.get(key);
-    const at = new Date(said.at).toISOString().replace(/\.\d+Z$/, 'Z');
     if (known !== undefined) {
       const counted = { ...known, count: known.count + 1 };
       try {
-        await this.#options.client.patch(events, known, { kind: 'merge', body: { count: counted.count, lastTimestamp: at, message } });
+        await client.patch(events, known, { kind: 'merge', body: { count: counted.count, lastTimestamp: event.lastTimestamp, message } });
         keep(this.#known, key, counted);
         return;
       } catch (error) {
-        if (KubeError.from(error).code !== 'NotFound') throw error; // gone by its time to live: say it anew
+        if (!isNotFound(error)) throw error;
+        this.#known.delete(key); // gone by its time to live: say it anew
       }
     }
-    const event = this.#event(said, at);
-    await this.#options.client.create(events, event);
+    await client.create(events, event).catch((error: unknown) => {
+      if (!isAlreadyExists(error)) throw error; // an earlier try had got through, only its answer had not
+    });
     keep(this.#known, key, { name: event.metadata.name as string, namespace: event.metadata.namespace as string, count: 1 });
   }
 
-  #event(said: Utterance, at: string): KubeEvent {
+  #event(said: Utterance): KubeEvent {
     const { component, host } = this.#options;
-    const unique = `${said.at.toString(16)}${(this.#serial++).toString(16).padStart(4, '0')}`;
+    const at = new Date(said.at).toISOString().replace(/\.\d+Z$/, 'Z');
+    const suffix = `.${said.at.toString(16)}${(this.#serial++).toString(16).padStart(4, '0')}`;
+    const name = `${(said.reference.name ?? 'object').slice(0, NAME_MAX - suffix.length)}${suffix}`;
     return {
-      metadata: { name: `${said.reference.name ?? 'object'}.${unique}`, namespace: said.reference.namespace ?? 'default' },
+      metadata: { name, namespace: said.reference.namespace ?? 'default' },
       involvedObject: said.reference,
       reason: said.reason,
       message: said.message,
@@ -167,11 +196,14 @@ class Recorder implements EventRecorder {
   }
 
   async flush(timeoutMs: number): Promise<void> {
-    const late = this.#options.clock.sleep(timeoutMs);
-    const flushed = (async () => {
+    const ended = new AbortController();
+    this.#hurry.abort();
+    const flushed = async (): Promise<void> => {
       while (this.#writing !== undefined) await this.#writing;
-    })();
-    await Promise.race([flushed, late]);
+    };
+    await Promise.race([flushed(), this.#options.clock.sleep(timeoutMs, ended.signal).catch(() => {})]);
+    ended.abort();
+    this.#hurry = new AbortController();
   }
 }
 

@@ -13,7 +13,8 @@ export function parseDuration(text: string): number {
   while (rest !== '') {
     const part = PART.exec(rest);
     if (part === null) break;
-    total += Number(part[1]) * (UNIT_MS[part[2] ?? ''] ?? Number.NaN);
+    // Fifteen digits are what a double holds for sure: 1.001s is 1001 ms, and not 1000.9999999999999.
+    total += Number((Number(part[1]) * (UNIT_MS[part[2] ?? ''] ?? Number.NaN)).toPrecision(15));
     rest = rest.slice(part[0].length);
   }
   if (rest !== '' || text.replace(/^[+-]/, '') === '') throw new RangeError(`"${text}" is no duration; write for example 300ms, 15s or 1m30s`);

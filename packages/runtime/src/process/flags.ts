@@ -41,6 +41,8 @@ export interface FlagSet<D extends FlagDefinitions> {
    * @throws FlagError naming the flag, what is wrong with it and what it takes
    */
   parse(argv: readonly string[], env?: Readonly<Record<string, string | undefined>>): Parsed<D>;
+  /** For each deprecated flag on the command line a sentence saying what to use instead. */
+  warnings(argv: readonly string[]): string[];
   /** The text of `--help`. */
   usage(program: string): string;
 }
@@ -76,8 +78,11 @@ function parseMap(text: string, separator: RegExp): Record<string, string> {
   );
 }
 
+const WHOLE = /^([+-]?\d+|0x[0-9a-f]+)$/i;
+const FRACTION = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
 function parseNumber(text: string, whole: boolean): number {
-  const value = /^[+-]?(0x[0-9a-f]+|\d+\.?\d*(e[+-]?\d+)?|\.\d+)$/i.test(text) ? Number(text) : Number.NaN;
+  const value = (whole ? WHOLE : FRACTION).test(text) ? Number(text) : Number.NaN;
   if (Number.isNaN(value) || (whole && !Number.isSafeInteger(value))) throw new RangeError(`"${text}" is no ${whole ? 'whole ' : ''}number`);
   return value;
 }
@@ -134,12 +139,13 @@ function parseFlags<D extends FlagDefinitions>(definitions: D, argv: readonly st
   };
   for (let i = 0; i < argv.length; i++) {
     const argument = argv[i] ?? '';
-    if (argument === '--') break;
+    if (argument === '--' && i + 1 === argv.length) break;
     const match = /^--?([^=-][^=]*)(?:=(.*))?$/s.exec(argument);
     if (match === null) throw new FlagError(`unexpected argument "${argument}"; flags start with --`);
-    const [, name = '', inline] = match;
+    const [, written = '', inline] = match;
+    const name = written === 'h' && !Object.hasOwn(definitions, 'h') ? 'help' : written;
     const definition = Object.hasOwn(definitions, name) ? definitions[name] : undefined;
-    if (definition === undefined) throw new FlagError(`unknown flag --${name}${nearest(name, Object.keys(definitions))}`);
+    if (definition === undefined) throw new FlagError(`unknown flag --${written}${nearest(written, Object.keys(definitions))}`);
     if (inline !== undefined) take(name, definition, inline, `--${name}`);
     else if (definition.type === 'bool') given.set(name, true);
     else if (i + 1 < argv.length) take(name, definition, argv[++i] ?? '', `--${name}`);
@@ -172,6 +178,10 @@ export function defineFlags<const D extends FlagDefinitions>(definitions: D): Fl
   return {
     definitions,
     parse: (argv, env = process.env) => parseFlags(definitions, argv, env),
+    warnings: (argv) =>
+      Object.entries(definitions)
+        .filter(([name, { deprecated }]) => deprecated !== undefined && argv.some((argument) => /^--?([^=]+)/.exec(argument)?.[1] === name))
+        .map(([name, { deprecated }]) => `--${name} is deprecated: ${deprecated}`),
     usage: (program) => {
       const lines = Object.entries(definitions).map(([name, definition]) => {
         const type = definition.type === 'bool' ? '' : ` ${definition.type}`;

@@ -33,12 +33,18 @@ function show(value: unknown): string {
 
 const LETTERS: Record<string, string> = { '20': 'D', '30': 'I', '40': 'W', '50': 'E' };
 
+/** Sizes and times in nanoseconds may exceed what a double holds. */
+function keepDigits(_key: string, value: unknown, context?: { source?: string }): unknown {
+  const source = context?.source ?? '';
+  return typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(source) ? BigInt(source) : value;
+}
+
 /** Turns one JSON line of pino into a line for people. */
 function textLine(line: string): string {
-  const { level, time, msg, name, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const { level, time, msg, logger, ...fields } = JSON.parse(line, keepDigits) as Record<string, unknown>;
   const pairs = Object.entries(fields).map(([key, value]) => ` ${key}=${show(value)}`);
   const at = new Date(Number(time)).toISOString();
-  return `${LETTERS[String(level)] ?? '?'}${at.slice(5, 7)}${at.slice(8, 10)} ${at.slice(11, 23)} ${String(name)}] ${String(msg)}${pairs.join('')}\n`;
+  return `${LETTERS[String(level)] ?? '?'}${at.slice(5, 7)}${at.slice(8, 10)} ${at.slice(11, 23)} ${String(logger)}] ${String(msg)}${pairs.join('')}\n`;
 }
 
 const textStream = { write: (line: string): void => void process.stderr.write(textLine(line)) };
@@ -74,7 +80,7 @@ class PinoLog implements Log {
 
 export function createLog({ name, level = 'info', format = 'text' }: LogOptions): Log {
   const serializers = { error: plainError };
-  return new PinoLog(pino({ level, base: { name }, serializers }, format === 'json' ? jsonStream : textStream));
+  return new PinoLog(pino({ level, base: { logger: name }, serializers }, format === 'json' ? jsonStream : textStream));
 }
 
 /** Klog's numbers as levels: `--v=4` and up is debug. */

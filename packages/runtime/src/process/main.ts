@@ -11,11 +11,12 @@ export class Shutdown extends Error {
 }
 
 const SIGNAL_EXIT_CODE = 130;
-const INHERITED_FAILURE = 1;
+const FAILURE_EXIT_CODE = 1;
+const USAGE_EXIT_CODE = 2;
 
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const wantsStack = process.argv.some((argument) => /^--?v=([5-9]|\d\d)/.test(argument));
+  const wantsStack = /(^| )--?v[= ]([5-9]|\d\d)/.test(process.argv.slice(2).join(' '));
   return wantsStack ? (error.stack ?? error.message) : error.message;
 }
 
@@ -39,7 +40,7 @@ export async function runMain(main: (signal: AbortSignal) => Promise<number>): P
     if (error instanceof Shutdown) code = 0;
     else {
       console.error(`error: ${explain(error)}`);
-      code = error instanceof FlagError ? 2 : INHERITED_FAILURE;
+      code = error instanceof FlagError ? USAGE_EXIT_CODE : FAILURE_EXIT_CODE;
     }
   }
   process.exit(code);
@@ -50,7 +51,9 @@ export async function runMain(main: (signal: AbortSignal) => Promise<number>): P
  * @throws FlagError
  */
 export function readFlags<D extends FlagDefinitions>(flags: FlagSet<D>, program: string, version: string): Parsed<D> {
-  const parsed = flags.parse(process.argv.slice(2));
+  const argv = process.argv.slice(2);
+  const parsed = flags.parse(argv);
+  for (const warning of flags.warnings(argv)) console.error(`warning: ${warning}`);
   if ('help' in parsed && parsed['help'] === true) {
     process.stdout.write(flags.usage(program));
     process.exit(0);
