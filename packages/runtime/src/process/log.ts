@@ -26,7 +26,7 @@ function plainError(error: unknown): unknown {
 }
 
 function show(value: unknown): string {
-  return typeof value === 'number' || typeof value === 'boolean'
+  return typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint'
     ? String(value)
     : JSON.stringify(value, (_key, part: unknown) => (typeof part === 'bigint' ? part.toString() : part));
 }
