@@ -223,3 +223,18 @@ export const customResourceDefinitions: Resource = {
   kind: 'CustomResourceDefinition',
   namespaced: false,
 };
+
+/** Lets objects of other namespaces refer to objects of this one. Source: https://gateway-api.sigs.k8s.io/api-types/referencegrant/ */
+export interface ReferenceGrant extends KubeObject {
+  spec: {
+    from: { group: string; kind: string; namespace: string }[];
+    to: { group: string; kind: string; name?: string }[];
+  };
+}
+export const referenceGrants: Resource<ReferenceGrant> = {
+  group: 'gateway.networking.k8s.io',
+  version: 'v1beta1',
+  plural: 'referencegrants',
+  kind: 'ReferenceGrant',
+  namespaced: true,
+};

@@ -1,0 +1,225 @@
+// Carries a decision about a claim out. What the driver is asked is on record (the claim's finalizer) before, and
+// what it answers is saved (the PersistentVolume) before the record goes.
+import {
+  Annotation,
+  Finalizer,
+  persistentVolumeClaims,
+  persistentVolumes,
+  volumeSnapshots,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+  type StorageClass,
+} from '@snapshot-stack/api-types';
+import { CsiError, type Volume } from '@snapshot-stack/csi';
+import { done, guarded, isAlreadyExists, type Result } from '@snapshot-stack/runtime';
+import { addFinalizer, removeFinalizer } from '../finalizers.ts';
+import type { Hands } from '../hands.ts';
+import { ParameterError, resolveParameters } from '../parameters.ts';
+import { readSecret } from '../secrets.ts';
+import { CLAIM_FINALIZER, volumeNameFor } from './decide.ts';
+import type { ClaimPlan, Origin } from './plan.ts';
+import { createRequest, requestedBytes, volumeObject, type RequestParts } from './request.ts';
+import { topologyFor } from './topology.ts';
+
+/** The next pass goes on at once, from what this one has written. */
+const again: Result = { kind: 'after', ms: 0, why: 'the next step follows' };
+const INFEASIBLE_RETRY_MS = 300_000;
+
+export async function executeClaim(plan: ClaimPlan, hands: Hands, claim: PersistentVolumeClaim | undefined, signal: AbortSignal): Promise<Result> {
+  const { client, cluster, events } = hands;
+  switch (plan.kind) {
+    case 'settled':
+      return done;
+    case 'waiting':
+    case 'blocked':
+      if (claim !== undefined)
+        events.record(
+          persistentVolumeClaims,
+          claim,
+          plan.kind === 'waiting' ? 'Normal' : 'Warning',
+          plan.kind === 'waiting' ? 'Provisioning' : 'ProvisioningFailed',
+          plan.why,
+        );
+      return done;
+    case 'mark':
+      cluster.claims.cache.remember(await addFinalizer(client, persistentVolumeClaims, plan.claim, CLAIM_FINALIZER, signal));
+      return again;
+    case 'hold':
+      await hold(plan.origin, hands, signal);
+      return again;
+    case 'provision':
+      return provision(plan, hands, signal);
+    case 'unmark':
+      cluster.claims.cache.remember(await removeFinalizer(client, persistentVolumeClaims, plan.claim, CLAIM_FINALIZER, signal));
+      return done;
+    case 'abandon':
+      return abandon(plan, hands, signal);
+  }
+}
+
+async function hold(origin: Origin, { client, cluster }: Hands, signal: AbortSignal): Promise<void> {
+  if (origin.kind === 'snapshot')
+    cluster.snapshots?.cache.remember(await addFinalizer(client, volumeSnapshots, origin.snapshot, Finalizer.snapshotBeingRestored, signal));
+  else cluster.claims.cache.remember(await addFinalizer(client, persistentVolumeClaims, origin.source, Finalizer.claimBeingCloned, signal));
+}
+
+interface Job {
+  claim: PersistentVolumeClaim;
+  storageClass: StorageClass;
+  origin: Origin | undefined;
+}
+
+/** Everything that CreateVolume needs, or why it cannot be had. */
+async function prepare({ claim, storageClass, origin }: Job, hands: Hands, signal: AbortSignal): Promise<RequestParts | { waits: string }> {
+  const { client, cluster, driver, options } = hands;
+  const { parsed } = options;
+  const name = volumeNameFor(claim, parsed['volume-name-prefix'], parsed['volume-name-uuid-length']);
+  const parameters = resolveParameters(storageClass.parameters ?? {}, claim, name);
+  let topology: RequestParts['topology'];
+  if (cluster.nodes !== undefined && cluster.csiNodes !== undefined) {
+    const csiNodes = cluster.csiNodes.cache;
+    const result = topologyFor({
+      driver: driver.name,
+      claim,
+      storageClass,
+      nodes: cluster.nodes.cache.list(),
+      csiNodeOf: (node) => csiNodes.get(node),
+      strict: parsed['strict-topology'],
+      immediate: parsed['immediate-topology'],
+    });
+    if (result.kind === 'waiting') return { waits: result.why };
+    topology = result.requirement;
+  }
+  return {
+    claim,
+    storageClass,
+    name,
+    parameters,
+    secrets: await readSecret(client, parameters.secrets.provisioner, signal),
+    origin,
+    topology,
+    defaultFsType: parsed['default-fstype'],
+    extraCreateMetadata: parsed['extra-create-metadata'],
+    singleNodeMultiWriter: driver.abilities.singleNodeMultiWriter,
+  };
+}
+
+async function provision(job: Job, hands: Hands, signal: AbortSignal): Promise<Result> {
+  const { claim } = job;
+  const { events, driver } = hands;
+  const fail = (why: string): void => events.record(persistentVolumeClaims, claim, 'Warning', 'ProvisioningFailed', why);
+  let parts: RequestParts | { waits: string };
+  try {
+    parts = await prepare(job, hands, signal);
+  } catch (error) {
+    const message = (error as Error).message;
+    fail(message);
+    // A class's parameters cannot change: whoever mends them makes a new class, or a new claim.
+    return error instanceof ParameterError ? done : { kind: 'retry', why: message, error };
+  }
+  if ('waits' in parts) {
+    events.record(persistentVolumeClaims, claim, 'Normal', 'Provisioning', parts.waits);
+    return { kind: 'retry', why: parts.waits };
+  }
+  events.record(
+    persistentVolumeClaims,
+    claim,
+    'Normal',
+    'Provisioning',
+    `External provisioner is provisioning volume for claim "${claim.metadata.namespace ?? ''}/${claim.metadata.name ?? ''}"`,
+  );
+  try {
+    const { volume } = await driver.csi.controller.createVolume(createRequest(parts), { timeoutMs: driver.timeoutMs, signal });
+    return await save(parts, volume, hands, signal);
+  } catch (error) {
+    if (!(error instanceof CsiError)) throw error;
+    fail(`failed to provision volume with StorageClass "${job.storageClass.metadata.name ?? ''}": ${error.code}: ${error.message}`);
+    return afterFailure(error, claim, hands, signal);
+  }
+}
+
+async function afterFailure(error: CsiError, claim: PersistentVolumeClaim, { client, cluster }: Hands, signal: AbortSignal): Promise<Result> {
+  const selected = claim.metadata.annotations?.[Annotation.selectedNode] !== undefined;
+  if (error.code === 'RESOURCE_EXHAUSTED' && selected) {
+    // No room on this node: the scheduler shall choose another.
+    const patch = guarded(claim, { metadata: { annotations: { [Annotation.selectedNode]: null } } });
+    cluster.claims.cache.remember(
+      await client.patch(persistentVolumeClaims, { name: claim.metadata.name ?? '', namespace: claim.metadata.namespace }, patch, { signal }),
+    );
+  }
+  if (error.code === 'INVALID_ARGUMENT') return { kind: 'after', ms: INFEASIBLE_RETRY_MS, why: `the driver refuses the request: ${error.message}` };
+  return { kind: 'retry', why: error.message, error };
+}
+
+/** A volume that is not what was asked for is removed again; a good one is saved. */
+async function save(parts: RequestParts, volume: Volume | undefined, hands: Hands, signal: AbortSignal): Promise<Result> {
+  const { client, cluster, driver, events, options } = hands;
+  const { claim, name } = parts;
+  if (volume === undefined || volume.volumeId === '') throw new CsiError('UNAVAILABLE', 'the driver answered CreateVolume without a volume');
+  const needed = requestedBytes(claim);
+  const problem =
+    volume.capacityBytes > 0n && volume.capacityBytes < needed
+      ? `the driver made a volume of ${volume.capacityBytes} bytes where ${needed} were asked for`
+      : parts.origin !== undefined && volume.contentSource === undefined
+        ? 'the driver made an empty volume where one with data was asked for'
+        : undefined;
+  if (problem !== undefined) {
+    await driver.csi.controller.deleteVolume({ volumeId: volume.volumeId, secrets: parts.secrets }, { timeoutMs: driver.timeoutMs, signal });
+    throw new CsiError('INTERNAL', `${problem}; the volume was removed again`);
+  }
+  const object = volumeObject({
+    ...parts,
+    driver: driver.name,
+    identity: hands.identity,
+    volume,
+    readOnlyForReaders: options.parsed['controller-publish-readonly'],
+  });
+  try {
+    cluster.volumes.cache.remember(await client.create(persistentVolumes, object, { signal }));
+  } catch (error) {
+    if (!isAlreadyExists(error)) throw error; // saved by an earlier life of ours
+  }
+  events.record(persistentVolumeClaims, claim, 'Normal', 'ProvisioningSucceeded', `Successfully provisioned volume ${name}`);
+  const current = cluster.claims.cache.get(`${claim.metadata.namespace ?? ''}/${claim.metadata.name ?? ''}`) ?? claim;
+  cluster.claims.cache.remember(await removeFinalizer(client, persistentVolumeClaims, current, CLAIM_FINALIZER, signal));
+  return done;
+}
+
+interface Abandoned {
+  claim: PersistentVolumeClaim;
+  storageClass: StorageClass | undefined;
+  origin: Origin | undefined;
+  saved: PersistentVolume | undefined;
+}
+
+/**
+ * The claim goes, and the driver may have a volume for it that nobody knows the id of. CreateVolume is asked once
+ * more: by the same name it answers with that volume, which is then deleted. A final refusal means there is none.
+ */
+async function abandon({ claim, storageClass, origin, saved }: Abandoned, hands: Hands, signal: AbortSignal): Promise<Result> {
+  const { client, cluster, driver, events, log } = hands;
+  const release = async (): Promise<Result> => {
+    cluster.claims.cache.remember(await removeFinalizer(client, persistentVolumeClaims, claim, CLAIM_FINALIZER, signal));
+    return done;
+  };
+  // A saved volume has its own life: it is Released, and then its reclaim policy decides.
+  if (saved !== undefined) return release();
+  if (storageClass === undefined) {
+    const why = `the claim is being deleted, and a volume may exist for it at ${driver.name}; its StorageClass ${claim.spec.storageClassName ?? ''} is needed to find out, make it again (or remove the finalizer ${CLAIM_FINALIZER} and look at the driver by hand)`;
+    events.record(persistentVolumeClaims, claim, 'Warning', 'ProvisioningFailed', why);
+    return { kind: 'retry', why };
+  }
+  try {
+    const parts = await prepare({ claim, storageClass, origin }, hands, signal);
+    if ('waits' in parts) return { kind: 'retry', why: parts.waits };
+    const { volume } = await driver.csi.controller.createVolume(createRequest(parts), { timeoutMs: driver.timeoutMs, signal });
+    if (volume !== undefined)
+      await driver.csi.controller.deleteVolume({ volumeId: volume.volumeId, secrets: parts.secrets }, { timeoutMs: driver.timeoutMs, signal });
+    log.info('removed the volume of a claim that was deleted meanwhile', { claim: `${claim.metadata.namespace ?? ''}/${claim.metadata.name ?? ''}` });
+    return await release();
+  } catch (error) {
+    if (error instanceof ParameterError) return release(); // with these parameters nothing can ever have been asked
+    if (error instanceof CsiError && error.final) return release();
+    throw error;
+  }
+}

@@ -1,0 +1,18 @@
+// What executing a plan needs.
+import type { Client, Clock, EventRecorder, Log, Metrics } from '@snapshot-stack/runtime';
+import type { Cluster } from './cluster.ts';
+import type { Driver } from './driver.ts';
+import type { ProvisionerOptions } from './options.ts';
+
+export interface Hands {
+  client: Client;
+  cluster: Cluster;
+  driver: Driver;
+  events: EventRecorder;
+  clock: Clock;
+  log: Log;
+  metrics: Metrics;
+  options: ProvisionerOptions;
+  /** Of this process, written into the volumes that it makes. */
+  identity: string;
+}

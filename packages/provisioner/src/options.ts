@@ -1,0 +1,83 @@
+// Flags of the provisioner: external-provisioner's, so that its manifests start this one unchanged.
+import { FlagError, defineFlags, httpFlags, kubeFlags, leaderElectionFlags, loggingFlags, type FlagSet } from '@snapshot-stack/runtime';
+
+const definitions = {
+  ...loggingFlags,
+  ...httpFlags,
+  ...kubeFlags,
+  ...leaderElectionFlags,
+  master: { type: 'string', default: '', help: 'Accepted for compatibility; use --kubeconfig' },
+  'csi-address': { type: 'string', default: '/run/csi/socket', help: "The CSI driver's socket" },
+  'volume-name-prefix': { type: 'string', default: 'pvc', help: 'Volumes are called <prefix>-<uid of the claim>' },
+  'volume-name-uuid-length': { type: 'int', default: -1, help: 'Characters of the uid, without dashes, in the name; -1 for the uid as it is' },
+  'retry-interval-start': { type: 'duration', default: 1_000, help: 'Pause after the first failure of a claim or volume; doubles with each further one' },
+  'retry-interval-max': { type: 'duration', default: 300_000, help: 'Longest pause between two tries' },
+  'worker-threads': { type: 'int', default: 100, help: 'Claims, and volumes, that are worked on at a time' },
+  'cloning-protection-threads': { type: 'int', default: 1, help: 'Sources of restores and clones that are looked at at a time' },
+  'snapshot-orphan-sweep-interval': {
+    type: 'duration',
+    default: 300_000,
+    help: 'How often held sources are looked at again even without a change; 0 for never',
+  },
+  timeout: { type: 'duration', default: 10_000, help: 'How long one call of the CSI driver may take' },
+  'strict-topology': { type: 'bool', default: false, help: 'Offer the driver only the topology of the selected node' },
+  'immediate-topology': { type: 'bool', default: true, help: 'Offer the driver the topology of the cluster for claims that are bound at once' },
+  'extra-create-metadata': { type: 'bool', default: false, help: 'Tell the driver the names of claim and volume' },
+  'default-fstype': { type: 'string', default: '', help: 'File system where the class names none' },
+  'controller-publish-readonly': { type: 'bool', default: false, help: 'Mark volumes as read-only whose only access mode is ReadOnlyMany' },
+  'prevent-volume-mode-conversion': {
+    type: 'bool',
+    default: true,
+    help: "Refuse a claim whose volume mode is not its snapshot's, unless the content allows it",
+  },
+  'node-deployment': { type: 'bool', default: false, help: 'Provision only for the node in NODE_NAME' },
+  'node-deployment-immediate-binding': { type: 'bool', default: true, help: 'Accepted for compatibility' },
+  'node-deployment-base-delay': { type: 'duration', default: 20_000, help: 'Accepted for compatibility' },
+  'node-deployment-max-delay': { type: 'duration', default: 60_000, help: 'Accepted for compatibility' },
+  'enable-capacity': { type: 'bool', default: false, help: 'Not supported: must be false' },
+  'capacity-threads': { type: 'int', default: 1, help: 'Accepted for compatibility' },
+  'capacity-poll-interval': { type: 'duration', default: 60_000, help: 'Accepted for compatibility' },
+  'capacity-for-immediate-binding': { type: 'bool', default: false, help: 'Accepted for compatibility' },
+  'capacity-ownerref-level': { type: 'int', default: 1, help: 'Accepted for compatibility' },
+  'kube-api-capacity-qps': { type: 'float', default: 0, help: 'Accepted for compatibility' },
+  'kube-api-capacity-burst': { type: 'int', default: 0, help: 'Accepted for compatibility' },
+  'metrics-address': { type: 'string', default: '', help: 'Address of the HTTP server', deprecated: 'use --http-endpoint' },
+  'enable-pprof': { type: 'bool', default: false, help: 'Accepted for compatibility' },
+  'feature-gates': {
+    type: 'map',
+    default: {},
+    help: 'CrossNamespaceVolumeDataSource=true|false (false); Topology, VolumeAttributesClass and ReleaseLeaderElectionOnExit are accepted',
+  },
+} as const;
+
+export const flags: FlagSet<typeof definitions> = defineFlags(definitions);
+type Parsed = ReturnType<typeof flags.parse>;
+
+export interface ProvisionerOptions {
+  parsed: Parsed;
+  /** Set in node-local mode. */
+  node: string | undefined;
+  crossNamespace: boolean;
+}
+
+const UID_DIGITS = 32;
+
+/** @throws FlagError */
+export function checkOptions(parsed: Parsed, env: Readonly<Record<string, string | undefined>>): ProvisionerOptions {
+  const length = parsed['volume-name-uuid-length'];
+  if (parsed['volume-name-prefix'] === '') throw new FlagError('--volume-name-prefix must not be empty');
+  if (length !== -1 && (length < 1 || length > UID_DIGITS)) throw new FlagError(`--volume-name-uuid-length must be -1 or 1 to ${UID_DIGITS}`);
+  if (parsed['enable-capacity'])
+    throw new FlagError(
+      '--enable-capacity is not supported by this provisioner; leave it out: without CSIStorageCapacity objects the scheduler tries nodes in turn',
+    );
+  if (parsed['http-endpoint'] !== '' && parsed['metrics-address'] !== '')
+    throw new FlagError('--http-endpoint and --metrics-address are the same; give only --http-endpoint');
+  if (parsed['worker-threads'] < 1) throw new FlagError('--worker-threads must be at least 1');
+  if (parsed.timeout <= 0) throw new FlagError('--timeout must be above 0');
+  const node = parsed['node-deployment'] ? env['NODE_NAME'] : undefined;
+  if (parsed['node-deployment'] && (node === undefined || node === ''))
+    throw new FlagError('--node-deployment needs the name of the node in the environment variable NODE_NAME');
+  if (parsed['node-deployment'] && parsed['leader-election']) throw new FlagError('--node-deployment and --leader-election exclude each other');
+  return { parsed, node, crossNamespace: parsed['feature-gates']['CrossNamespaceVolumeDataSource'] === 'true' };
+}

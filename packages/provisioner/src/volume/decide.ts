@@ -1,0 +1,41 @@
+// What to do about one PersistentVolume of ours: hold it while its data must not be forgotten, delete its data
+// when its claim has gone and its policy says so. Pure.
+import { Annotation, Finalizer, hasFinalizer, isBeingDeleted, type PersistentVolume, type VolumeAttachment } from '@snapshot-stack/api-types';
+
+export type VolumePlan =
+  | { kind: 'settled'; why: string }
+  | { kind: 'waiting'; why: string }
+  /** The driver's volume must not be forgotten when somebody deletes this object. */
+  | { kind: 'protect'; volume: PersistentVolume }
+  | { kind: 'unprotect'; volume: PersistentVolume }
+  /** DeleteVolume, then the object, then its finalizer. */
+  | { kind: 'delete'; volume: PersistentVolume };
+
+export interface SeenVolume {
+  volume: PersistentVolume | undefined;
+  driver: string;
+  attachments: readonly VolumeAttachment[];
+}
+
+export function isOurVolume(volume: PersistentVolume, driver: string): boolean {
+  const by = volume.metadata.annotations?.[Annotation.provisionedBy];
+  return by === driver && volume.spec.csi?.driver === driver;
+}
+
+export function decideVolume({ volume, driver, attachments }: SeenVolume): VolumePlan {
+  if (volume === undefined) return { kind: 'settled', why: 'the volume is gone' };
+  if (!isOurVolume(volume, driver)) return { kind: 'settled', why: `the volume was not made by ${driver}` };
+  const held = hasFinalizer(volume, Finalizer.provisionedVolume);
+  const phase = volume.status?.phase ?? 'Pending';
+  if (volume.spec.persistentVolumeReclaimPolicy !== 'Delete')
+    return held ? { kind: 'unprotect', volume } : { kind: 'settled', why: 'its policy keeps the data whatever happens' };
+  if (isBeingDeleted(volume) && !held) return { kind: 'settled', why: 'the object is going; its data was seen to' };
+  if (phase === 'Released') {
+    const [attachment] = attachments;
+    if (attachment !== undefined)
+      return { kind: 'waiting', why: `the volume is still attached to node ${attachment.spec.nodeName} (VolumeAttachment ${attachment.metadata.name ?? ''})` };
+    return { kind: 'delete', volume };
+  }
+  if (phase === 'Bound' && !held && !isBeingDeleted(volume)) return { kind: 'protect', volume };
+  return { kind: 'settled', why: `the volume is ${phase}` };
+}

@@ -1,0 +1,216 @@
+// The only place that constructs the provisioner's collaborators, and the one that says what wakes what.
+import {
+  Annotation,
+  Finalizer,
+  hasFinalizer,
+  keyOf,
+  persistentVolumeClaims,
+  volumeSnapshots,
+  type PersistentVolumeClaim,
+  type VolumeSnapshot,
+} from '@snapshot-stack/api-types';
+import {
+  Controller,
+  WorkQueue,
+  createEventRecorder,
+  done,
+  type Client,
+  type Clock,
+  type Log,
+  type Metrics,
+  type Random,
+  type Result,
+} from '@snapshot-stack/runtime';
+import { decideClaim } from './claim/decide.ts';
+import { executeClaim } from './claim/execute.ts';
+import { observeClaim } from './claim/observe.ts';
+import { createCluster, dataSourceOf, informersOf, type Cluster } from './cluster.ts';
+import type { Driver } from './driver.ts';
+import { removeFinalizer } from './finalizers.ts';
+import type { Hands } from './hands.ts';
+import { decideHold } from './hold/decide.ts';
+import type { ProvisionerOptions } from './options.ts';
+import { decideVolume, isOurVolume } from './volume/decide.ts';
+import { executeVolume } from './volume/execute.ts';
+
+export interface ProvisionerParts {
+  client: Client;
+  driver: Driver;
+  options: ProvisionerOptions;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  metrics: Metrics;
+  host: string;
+  /** False where the snapshot CRDs are not installed: then nothing can be restored, and the rest goes on. */
+  snapshotsServed: boolean;
+}
+
+export interface Provisioner {
+  /** Runs until the signal aborts; resolves when all work in hand has ended. Once only. */
+  run(signal: AbortSignal): Promise<void>;
+  /** True once the caches equal the cluster and work is being done. */
+  readonly ready: boolean;
+  readonly cluster: Cluster;
+}
+
+interface Queues {
+  claims: WorkQueue;
+  volumes: WorkQueue;
+  /** `snapshot:<namespace>/<name>` and `claim:<namespace>/<name>`. */
+  holds: WorkQueue;
+}
+
+const EVENTS_FLUSH_MS = 2_000;
+
+/** Each change wakes exactly those that may go on because of it. */
+function connectTriggers(cluster: Cluster, queues: Queues, driver: string): void {
+  const wakeClaims = (index: string, value: string): void => {
+    for (const claim of cluster.claims.cache.byIndex(index, value)) queues.claims.add(keyOf(claim));
+  };
+  const wakeSource = (claim: PersistentVolumeClaim): void => {
+    const source = dataSourceOf(claim);
+    if (source?.kind === 'VolumeSnapshot') queues.holds.add(`snapshot:${source.namespace}/${source.name}`);
+    if (source?.kind === 'PersistentVolumeClaim') queues.holds.add(`claim:${source.namespace}/${source.name}`);
+  };
+  const claimChanged = (claim: PersistentVolumeClaim): void => {
+    queues.claims.add(keyOf(claim));
+    wakeSource(claim);
+    wakeClaims('cloning', keyOf(claim));
+    if (hasFinalizer(claim, Finalizer.claimBeingCloned)) queues.holds.add(`claim:${keyOf(claim)}`);
+  };
+  cluster.claims.on({ added: claimChanged, updated: claimChanged, deleted: wakeSource });
+  cluster.classes.on({
+    added: ({ metadata }) => wakeClaims('byClass', metadata.name ?? ''),
+    updated: ({ metadata }) => wakeClaims('byClass', metadata.name ?? ''),
+  });
+  const snapshotChanged = (snapshot: VolumeSnapshot): void => {
+    wakeClaims('restoring', keyOf(snapshot));
+    if (hasFinalizer(snapshot, Finalizer.snapshotBeingRestored)) queues.holds.add(`snapshot:${keyOf(snapshot)}`);
+  };
+  cluster.snapshots?.on({ added: snapshotChanged, updated: snapshotChanged, deleted: snapshotChanged });
+  const contentChanged = (name: string): void => {
+    for (const snapshot of cluster.snapshots?.cache.byIndex('byContent', name) ?? []) wakeClaims('restoring', keyOf(snapshot));
+  };
+  cluster.contents?.on({ added: ({ metadata }) => contentChanged(metadata.name ?? ''), updated: ({ metadata }) => contentChanged(metadata.name ?? '') });
+  cluster.volumes.on({
+    added: (volume) => {
+      if (isOurVolume(volume, driver)) queues.volumes.add(keyOf(volume));
+    },
+    updated: (volume) => {
+      if (isOurVolume(volume, driver)) queues.volumes.add(keyOf(volume));
+      const { claimRef } = volume.spec;
+      if (claimRef !== undefined) wakeClaims('cloning', `${claimRef.namespace ?? ''}/${claimRef.name ?? ''}`);
+    },
+  });
+  cluster.attachments?.on({ deleted: ({ spec }) => queues.volumes.add(spec.source.persistentVolumeName ?? '') });
+  cluster.csiNodes?.on({
+    updated: ({ metadata }) => {
+      for (const claim of cluster.claims.cache.list())
+        if (claim.metadata.annotations?.[Annotation.selectedNode] === metadata.name) queues.claims.add(keyOf(claim));
+    },
+  });
+}
+
+async function reconcileHold(key: string, { cluster, client }: Hands, signal: AbortSignal): Promise<Result> {
+  const [kind, object = ''] = key.split(/:(.*)/s);
+  const ofSnapshot = kind === 'snapshot';
+  const plan = decideHold({
+    object: ofSnapshot ? cluster.snapshots?.cache.get(object) : cluster.claims.cache.get(object),
+    finalizer: ofSnapshot ? Finalizer.snapshotBeingRestored : Finalizer.claimBeingCloned,
+    waiting: cluster.claims.cache.byIndex(ofSnapshot ? 'restoring' : 'cloning', object),
+  });
+  if (plan.kind === 'settled') return done;
+  if (ofSnapshot) cluster.snapshots?.cache.remember(await removeFinalizer(client, volumeSnapshots, plan.object as VolumeSnapshot, plan.finalizer, signal));
+  else cluster.claims.cache.remember(await removeFinalizer(client, persistentVolumeClaims, plan.object as PersistentVolumeClaim, plan.finalizer, signal));
+  return done;
+}
+
+export function createProvisioner(parts: ProvisionerParts): Provisioner {
+  const { client, driver, options, clock, random, log, metrics, host } = parts;
+  const { parsed } = options;
+  const interests = {
+    snapshots: parts.snapshotsServed && driver.abilities.snapshots,
+    attachments: driver.abilities.attach,
+    topology: driver.abilities.topology,
+  };
+  const cluster = createCluster({ client, clock, random, log, interests });
+  const queueOf = (name: string): WorkQueue =>
+    new WorkQueue({ name, clock, random, metrics, startMs: parsed['retry-interval-start'], maxMs: parsed['retry-interval-max'] });
+  const queues: Queues = { claims: queueOf('claims'), volumes: queueOf('volumes'), holds: queueOf('holds') };
+  connectTriggers(cluster, queues, driver.name);
+  const identity = `${clock.now()}-${Math.floor(random() * 10_000)}-${driver.name}${options.node === undefined ? '' : `-${options.node}`}`;
+  const events = createEventRecorder({ client, component: `${driver.name}_${host}`, clock, log });
+  const hands: Hands = { client, cluster, driver, events, clock, log, metrics, options, identity };
+  const controllers = [
+    new Controller({
+      name: 'claim',
+      queue: queues.claims,
+      workers: parsed['worker-threads'],
+      log,
+      reconcile: async (key, signal) => {
+        const seen = await observeClaim(key, hands, signal);
+        const plan = decideClaim(seen);
+        log.debug('decided', { key, plan: plan.kind, ...('why' in plan ? { why: plan.why } : {}) });
+        return executeClaim(plan, hands, seen.claim, signal);
+      },
+    }),
+    new Controller({
+      name: 'volume',
+      queue: queues.volumes,
+      workers: parsed['worker-threads'],
+      log,
+      reconcile: (key, signal) => {
+        const plan = decideVolume({
+          volume: cluster.volumes.cache.get(key),
+          driver: driver.name,
+          attachments: cluster.attachments?.cache.byIndex('byVolume', key) ?? [],
+        });
+        log.debug('decided', { key, plan: plan.kind, ...('why' in plan ? { why: plan.why } : {}) });
+        return executeVolume(plan, hands, signal);
+      },
+    }),
+    new Controller({
+      name: 'hold',
+      queue: queues.holds,
+      workers: Math.max(1, parsed['cloning-protection-threads']),
+      log,
+      reconcile: (key, signal) => reconcileHold(key, hands, signal),
+    }),
+  ];
+  let ready = false;
+  return {
+    cluster,
+    get ready() {
+      return ready;
+    },
+    run: async (signal) => {
+      const informers = informersOf(cluster);
+      const watching = informers.map((informer) => informer.run(signal));
+      try {
+        await Promise.all(informers.map((informer) => informer.synced(signal)));
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        await Promise.all(watching);
+        return;
+      }
+      log.info('caches are in sync', { claims: cluster.claims.cache.size, volumes: cluster.volumes.cache.size });
+      ready = true;
+      const sweeping = sweepEvery(parsed['snapshot-orphan-sweep-interval'], clock, signal, () => {
+        for (const snapshot of cluster.snapshots?.cache.list() ?? [])
+          if (hasFinalizer(snapshot, Finalizer.snapshotBeingRestored)) queues.holds.add(`snapshot:${keyOf(snapshot)}`);
+      });
+      await Promise.all([...controllers.map((controller) => controller.run(signal)), ...watching, sweeping]);
+      ready = false;
+      await events.flush(EVENTS_FLUSH_MS);
+    },
+  };
+}
+
+async function sweepEvery(ms: number, clock: Clock, signal: AbortSignal, run: () => void): Promise<void> {
+  if (ms <= 0) return;
+  while (!signal.aborted) {
+    await clock.sleep(ms, signal).catch(() => {});
+    if (!signal.aborted) run();
+  }
+}
