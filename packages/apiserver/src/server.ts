@@ -12,6 +12,7 @@ import { isUsable, issue, makeAuthority, type KeyPair } from './auth/certificate
 import { builtinResources } from './builtin/resources.ts';
 import { Faults } from './faults/faults.ts';
 import { Handler } from './http/handler.ts';
+import { ManagedFields } from './managed-fields/managed-fields.ts';
 import { RequestLog, type RequestRecord } from './http/request-log.ts';
 import { DEFINITIONS, Definitions } from './crd/definitions.ts';
 import { Catalogue } from './registry/catalogue.ts';
@@ -165,10 +166,11 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   if (options.dataDir !== undefined) makeDurable(store, options.dataDir);
   const catalogue = new Catalogue();
   for (const definition of builtinResources) catalogue.add(definition);
+  const fields = new ManagedFields(now);
   const writer = new Writer({
     store,
     admission: { mutate: (_attributes, object) => Promise.resolve(object), validate: () => Promise.resolve() },
-    fields: { track: ({ next }) => next },
+    fields,
     now,
     random: Math.random,
   });
@@ -180,6 +182,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     store,
     catalogue,
     writer,
+    fields,
     authenticator: new Authenticator(options.tokens ?? new Map()),
     log,
     faults,

@@ -6,7 +6,7 @@ import { PROTOBUF, decodeProtobuf } from '../protobuf/decode.ts';
 import { WireError } from '../protobuf/reader.ts';
 import { groupVersionOf, type ResourceDefinition } from '../registry/resource.ts';
 import { duplicateFields } from '../schema/duplicate-fields.ts';
-import { invalid as invalidValue, notSupported, tooLong, type FieldError } from '../schema/field-error.ts';
+import { forbidden, invalid as invalidValue, notSupported, required, tooLong, type FieldError } from '../schema/field-error.ts';
 import { pruneObjectMeta } from '../schema/object-meta.ts';
 import { prune } from '../schema/prune.ts';
 import { isObject, type JsonObject } from '../schema/schema.ts';
@@ -31,16 +31,24 @@ export interface BodyToDecode {
  * @param kind of the options: CreateOptions, UpdateOptions, PatchOptions
  * @throws StatusError 422 when one of them is not possible
  */
-export function checkWriteOptions(query: URLSearchParams, kind: string): FieldValidation {
+export function checkWriteOptions(query: URLSearchParams, kind: string, more: readonly FieldError[] = []): FieldValidation {
   const validation = query.get('fieldValidation') ?? '';
   const manager = query.get('fieldManager') ?? '';
   const dryRun = query.getAll('dryRun');
-  const errors: FieldError[] = [];
+  const errors: FieldError[] = [...more];
   if (dryRun.some((value) => value !== 'All')) errors.push(notSupported('dryRun', dryRun, ['All']));
   if (Buffer.byteLength(manager) > 128) errors.push(tooLong('fieldManager', 128));
   if (!['', 'Ignore', 'Strict', 'Warn'].includes(validation)) errors.push(notSupported('fieldValidation', validation, ['', 'Ignore', 'Strict', 'Warn']));
   if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind }, '', errors);
   return validation === '' ? 'Warn' : (validation as FieldValidation);
+}
+
+/** The options of a PATCH: server-side apply needs to know who applies, and only it can be forced. */
+export function checkPatchOptions(query: URLSearchParams, isApply: boolean): FieldValidation {
+  const errors: FieldError[] = [];
+  if (isApply && (query.get('fieldManager') ?? '') === '') errors.push(required('fieldManager', 'is required for apply patch'));
+  if (!isApply && query.has('force')) errors.push(forbidden('force', 'may not be specified for non-apply patch'));
+  return checkWriteOptions(query, 'PatchOptions', errors);
 }
 
 /** @throws StatusError 400, 415 or 422 in kube-apiserver's words */

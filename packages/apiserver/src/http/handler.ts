@@ -11,16 +11,17 @@ import type { Faults } from '../faults/faults.ts';
 import { getObject, listObjects, selectorOf, type ListResult } from '../list/reader.ts';
 import { serveWatch } from '../list/watcher.ts';
 import { OPENAPI_V2, OpenApi } from '../openapi/document.ts';
-import { applyPatch, PATCH_TYPES } from '../patch/apply-patch.ts';
+import type { ManagedFields } from '../managed-fields/managed-fields.ts';
+import { APPLY_PATCH, applyPatch, checkPatchType, parseApplyConfig } from '../patch/apply-patch.ts';
 import { PROTOBUF, decodeProtobuf } from '../protobuf/decode.ts';
 import type { Catalogue } from '../registry/catalogue.ts';
 import { groupVersionOf, storageKeyOf, type ResourceDefinition, type Verb } from '../registry/resource.ts';
 import { keyFor, type DeleteRequest, type User, type WriteContext, type Writer } from '../registry/writer.ts';
-import { StatusError, badRequest, forbidden, methodNotAllowed, resourceNotFound, unauthorized, unsupportedMediaType } from '../status.ts';
+import { StatusError, badRequest, conflict, forbidden, methodNotAllowed, resourceNotFound, unauthorized } from '../status.ts';
 import type { JsonObject } from '../schema/schema.ts';
 import type { Store } from '../store/store.ts';
 import { readBody, sendBody } from './body.ts';
-import { checkPatched, checkWriteOptions, decodeBody, readJson } from './decode.ts';
+import { checkPatchOptions, checkPatched, checkWriteOptions, decodeBody, readJson } from './decode.ts';
 import { parseResourcePath, type ResourcePath } from './request-info.ts';
 import type { RequestLog } from './request-log.ts';
 
@@ -41,6 +42,7 @@ export interface HandlerOptions {
   catalogue: Catalogue;
   writer: Writer;
   authenticator: Authenticator;
+  fields: ManagedFields;
   log: RequestLog;
   faults: Faults;
   /** host:port, as discovery shows it. */
@@ -271,11 +273,12 @@ export class Handler {
   async #patch(call: ResourceCall): Promise<void> {
     const { definition, target, request } = call;
     if (target.name === undefined) throw methodNotAllowed();
-    const contentType = String(request.headers['content-type'] ?? '').split(';')[0] ?? '';
-    if (!PATCH_TYPES.includes(contentType)) throw unsupportedMediaType(PATCH_TYPES);
+    const contentType = mediaTypeOf(request);
+    checkPatchType(contentType, definition);
     const text = (await readBody(request)).toString('utf8');
+    const fieldValidation = checkPatchOptions(call.query, contentType === APPLY_PATCH);
+    if (contentType === APPLY_PATCH) return this.#apply(call, target.name, text);
     const warn = (message: string): void => void call.response.appendHeader('Warning', warningHeader(message));
-    const fieldValidation = checkWriteOptions(call.query, 'PatchOptions');
     const change = (current: KubeObject): KubeObject => {
       if (target.subresource === 'scale') return rescaled(definition, current, applyPatch({ contentType, text, current: shownScale(definition, current), definition }));
       const patched = applyPatch({ contentType, text, current, definition });
@@ -291,6 +294,30 @@ export class Handler {
       this.#context(call, 'PatchOptions'),
     );
     await this.#answer(call, 200, written.object);
+  }
+
+  /** Server-side apply: creates what is missing. */
+  async #apply(call: ResourceCall, name: string, text: string): Promise<void> {
+    const { definition, target } = call;
+    const context = { ...this.#context(call, 'PatchOptions'), fieldManager: undefined };
+    const common = { definition, manager: call.query.get('fieldManager') ?? '', force: call.query.get('force') === 'true', subresource: target.subresource };
+    const config = await parseApplyConfig(text);
+    const applied = (live: KubeObject | undefined): KubeObject => {
+      const object = this.#options.fields.apply({ ...common, live, config });
+      checkTarget(object, name, target.namespace);
+      return object;
+    };
+    const isThere = this.#options.store.collection(storageKeyOf(definition)).get(keyFor(target.namespace, name)) !== undefined;
+    if (isThere || target.subresource !== undefined) {
+      const written = await this.#options.writer.update(definition, target.namespace, name, target.subresource, applied, context);
+      return this.#answer(call, 200, written.object);
+    }
+    const object = applied(undefined);
+    const { uid } = object.metadata;
+    if (uid !== undefined && uid !== '')
+      throw conflict({ group: definition.group, kind: definition.plural }, name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
+    const written = await this.#options.writer.create(definition, target.namespace, object, context);
+    await this.#answer(call, 201, written.object);
   }
 
   async #delete(call: ResourceCall): Promise<void> {
@@ -339,6 +366,7 @@ export class Handler {
     if (namespace !== undefined && namespace !== '' && namespace !== target.namespace) {
       throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
     }
+    if (target.namespace !== undefined && definition.namespaced) object.metadata.namespace = target.namespace;
     return object;
   }
 
@@ -428,6 +456,15 @@ function rescaled(definition: ResourceDefinition, current: KubeObject, scale: Ku
   const next = withScale(current as unknown as JsonObject, scale as unknown as JsonObject, definition.scale) as unknown as KubeObject;
   next.metadata.resourceVersion = scale.metadata?.resourceVersion ?? '';
   return next;
+}
+
+/** The object must be the one that the URL names. */
+function checkTarget({ metadata }: KubeObject, name: string, namespace: string | undefined): void {
+  const given = metadata.name ?? '';
+  if (given !== '' && given !== name) throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`);
+  metadata.name = name;
+  if ((metadata.namespace ?? '') !== '' && metadata.namespace !== namespace)
+    throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
 }
 
 /** PUT /finalize of a Namespace changes its spec.finalizers and nothing else. */

@@ -1,18 +1,30 @@
-// Applies the body of a PATCH, in whichever of the formats it is.
-import jsonpatch, { type Operation } from 'fast-json-patch';
+// Applies the body of a PATCH, in whichever of the formats it is. Server-side apply has its own way, but its body is
+// read here too.
 import { parseJson, type KubeObject } from '@snapshot-stack/api-types';
+import { rootSchema } from '../managed-fields/typed.ts';
 import { groupVersionOf, type ResourceDefinition } from '../registry/resource.ts';
+import { isObject, type JsonObject } from '../schema/schema.ts';
 import { StatusError, badRequest, unsupportedMediaType } from '../status.ts';
+import { applyJsonPatch, PatchMismatch, type JsonPatchOperation } from './json-patch.ts';
+import { jsonFault } from './json-fault.ts';
 import { mergePatch } from './merge-patch.ts';
+import { strategicMerge } from './strategic-merge.ts';
 
 const OPERATIONS_MAX = 10_000;
+const JSON_PATCH = 'application/json-patch+json';
+const MERGE_PATCH = 'application/merge-patch+json';
+const STRATEGIC_PATCH = 'application/strategic-merge-patch+json';
+export const APPLY_PATCH = 'application/apply-patch+yaml';
 
-export const PATCH_TYPES: readonly string[] = [
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  'application/apply-patch+yaml',
-];
+/** The formats that custom resources take; built-in kinds take strategic merge patches besides. */
+export const PATCH_TYPES: readonly string[] = [JSON_PATCH, MERGE_PATCH, APPLY_PATCH];
+
+/** @throws StatusError 415 when the resource has no such patches */
+export function checkPatchType(contentType: string, definition: ResourceDefinition): void {
+  if (PATCH_TYPES.includes(contentType) || (contentType === STRATEGIC_PATCH && !definition.custom)) return;
+  if (definition.custom) throw unsupportedMediaType(PATCH_TYPES);
+  throw new StatusError(415, 'UnsupportedMediaType', '415: Unsupported Media Type', {});
+}
 
 export interface PatchRequest {
   contentType: string;
@@ -24,64 +36,110 @@ export interface PatchRequest {
 
 /** @throws StatusError 400 for what is no patch, 422 for one that does not fit the object */
 export function applyPatch({ contentType, text, current, definition }: PatchRequest): KubeObject {
-  let patched: KubeObject;
+  const patched = patchedBy(contentType, text, current, definition);
+  if (!isObject(patched)) throw unfit();
+  patched['apiVersion'] = groupVersionOf(definition);
+  patched['kind'] = definition.kind;
+  patched['metadata'] ??= {};
+  return patched as unknown as KubeObject;
+}
+
+function patchedBy(contentType: string, text: string, current: KubeObject, definition: ResourceDefinition): unknown {
   switch (contentType) {
-    case 'application/merge-patch+json':
-      patched = mergePatch(current, parsePatch(text)) as KubeObject;
-      break;
-    case 'application/json-patch+json':
-      patched = jsonPatch(current, parsePatch(text), text);
-      break;
-    case 'application/strategic-merge-patch+json':
-      if (definition.custom) throw unsupportedMediaType(PATCH_TYPES.filter((type) => type !== contentType));
-      patched = mergePatch(current, parsePatch(text)) as KubeObject;
-      break;
+    case MERGE_PATCH:
+      return mergePatch(current, objectPatch(text, 'error decoding patch: '));
+    case JSON_PATCH:
+      return jsonPatch(current, text);
+    case STRATEGIC_PATCH:
+      return strategicMerge(current as unknown as JsonObject, objectPatch(text, ''), rootSchema(definition));
     default:
       throw unsupportedMediaType(PATCH_TYPES);
   }
-  patched.apiVersion = groupVersionOf(definition);
-  patched.kind = definition.kind;
-  return patched;
 }
 
-function parsePatch(text: string): unknown {
+function parsePatch(text: string, prefix: string): unknown {
   try {
     return parseJson(text);
   } catch (error) {
-    throw badRequest(`error decoding patch: ${(error as Error).message}`);
+    throw badRequest(`${prefix}${jsonFault(text, error)}`);
   }
 }
 
-function jsonPatch(current: KubeObject, patch: unknown, text: string): KubeObject {
-  if (!Array.isArray(patch)) throw badRequest('error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch');
-  if (patch.length > OPERATIONS_MAX)
-    throw new StatusError(413, 'RequestEntityTooLarge', `The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${patch.length}`);
+function goKind(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : typeof value === 'bigint' ? 'number' : typeof value;
+}
+
+function objectPatch(text: string, prefix: string): JsonObject {
+  const patch = parsePatch(text, prefix);
+  if (isObject(patch)) return patch;
+  if (patch === null) return {};
+  throw badRequest(`${prefix}json: cannot unmarshal ${goKind(patch)} into Go value of type map[string]interface {}`);
+}
+
+function jsonPatch(current: KubeObject, text: string): unknown {
+  const patch = parsePatch(text, 'error decoding patch: ');
+  if (patch !== null && !Array.isArray(patch)) throw badRequest(`error decoding patch: json: cannot unmarshal ${goKind(patch)} into Go value of type []handlers.jsonPatchOp`);
+  const operations = (patch ?? []) as unknown[];
+  for (const operation of operations) {
+    if (!isObject(operation)) throw badRequest(`error decoding patch: json: cannot unmarshal ${goKind(operation)} into Go value of type handlers.jsonPatchOp`);
+  }
+  if (operations.length > OPERATIONS_MAX) {
+    const why = `The allowed maximum operations in a JSON patch is ${OPERATIONS_MAX}, got ${operations.length}`;
+    throw new StatusError(413, 'RequestEntityTooLarge', `Request entity is too large: ${why}`);
+  }
   try {
-    return jsonpatch.applyPatch(current, (patch as Operation[]).map(lenient(current)), true, true, true).newDocument;
+    return applyJsonPatch(current, operations as JsonPatchOperation[]);
   } catch (error) {
-    throw new StatusError(
-      422,
-      'Invalid',
-      `the server rejected our request due to an error in our request: ${(error as Error).message.split('\n')[0] ?? ''} (${text.length} bytes)`.replace(
-        / \(\d+ bytes\)$/,
-        '',
-      ),
-      {},
-    );
+    throw error instanceof PatchMismatch ? unfit() : error;
   }
 }
 
-/** kube-apiserver lets `replace` add a missing member; Go components rely on it. */
-function lenient(document: KubeObject): (operation: Operation) => Operation {
-  return (operation) => (operation.op === 'replace' && !exists(document, operation.path) ? { ...operation, op: 'add' } : operation);
+/** kube-apiserver keeps the reason to itself. */
+function unfit(): StatusError {
+  return new StatusError(422, 'Invalid', 'the server rejected our request due to an error in our request', {});
 }
 
-function exists(document: unknown, pointer: string): boolean {
-  let value = document;
-  for (const part of pointer.split('/').slice(1)) {
-    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return false;
-    value = (value as Record<string, unknown>)[name];
+/**
+ * Reads the body of a server-side apply: YAML, or JSON, which is YAML as well.
+ * @throws StatusError 400 for what is no object
+ */
+export async function parseApplyConfig(text: string): Promise<KubeObject> {
+  const value = text.trimStart().startsWith('{') ? parseFlow(text) : await parseYaml(text);
+  if (value !== null && value !== undefined && !isObject(value)) {
+    throw badRequest(`error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${goKind(value)} into Go value of type map[string]interface {}`);
   }
-  return true;
+  const config = value ?? {};
+  if (config['metadata'] === undefined || config['metadata'] === null) config['metadata'] = {};
+  if (!isObject(config['metadata'])) throw badRequest('error decoding YAML: metadata is no object');
+  return config as unknown as KubeObject;
+}
+
+function parseFlow(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch (error) {
+    throw badRequest(`error decoding YAML: error converting YAML to JSON: yaml: ${jsonFault(text, error)}`);
+  }
+}
+
+async function parseYaml(text: string): Promise<unknown> {
+  const { parse } = await import('yaml');
+  try {
+    return plainNumbers(parse(text, { intAsBigInt: true, maxAliasCount: 100 }));
+  } catch (error) {
+    throw badRequest(`error decoding YAML: error converting YAML to JSON: yaml: ${(error as Error).message.split('\n')[0] ?? ''}`);
+  }
+}
+
+/** Integers stay bigint only where a number would lose digits, as in JSON. */
+function plainNumbers(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
+  if (Array.isArray(value)) return value.map(plainNumbers);
+  if (!isObject(value)) return value;
+  const plain: JsonObject = {};
+  for (const [name, member] of Object.entries(value)) {
+    Object.defineProperty(plain, name, { value: plainNumbers(member), enumerable: true, writable: true, configurable: true });
+  }
+  return plain;
 }

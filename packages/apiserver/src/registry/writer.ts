@@ -49,7 +49,7 @@ export interface Admission {
 
 /** Keeps metadata.managedFields; see managed-fields. */
 export interface FieldTracker {
-  /** Called with the object as it will be stored, before its resourceVersion is known. */
+  /** Called before admission, so what webhooks change has no owner. */
   track(request: {
     definition: ResourceDefinition;
     live: KubeObject | undefined;
@@ -57,12 +57,15 @@ export interface FieldTracker {
     manager: string;
     subresource: string | undefined;
   }): KubeObject;
+  /** Takes the times of managedFields back where nothing else changed, so that the write is none. */
+  settle(next: KubeObject, live: KubeObject): KubeObject;
 }
 
 export interface WriteContext {
   user: User;
   dryRun: boolean;
-  fieldManager: string;
+  /** Who owns the changed fields; undefined when the change itself says so (server-side apply). */
+  fieldManager: string | undefined;
   options: JsonObject;
   warn(message: string): void;
 }
@@ -130,9 +133,9 @@ export class Writer {
     this.#shape(definition, draft);
     definition.strategy.prepareCreate?.(draft);
     const attributes = this.#attributes('CREATE', definition, namespace, metadata.name ?? '', undefined, context);
-    const admitted = (await this.#options.admission.mutate(attributes, draft, undefined)) as KubeObject;
-    this.#shape(definition, admitted);
-    const tracked = this.#options.fields.track({ definition, live: undefined, next: admitted, manager: context.fieldManager, subresource: undefined });
+    const owned = this.#track(definition, undefined, draft, undefined, context);
+    const tracked = (await this.#options.admission.mutate(attributes, owned, undefined)) as KubeObject;
+    this.#shape(definition, tracked);
     this.#check(definition, tracked, undefined);
     await this.#options.admission.validate(attributes, tracked, undefined);
     const collection = this.#options.store.collection(storageKeyOf(definition));
@@ -235,10 +238,11 @@ export class Writer {
     this.#shape(definition, next);
     if (subresource === undefined) definition.strategy.prepareUpdate?.(next, old);
     const attributes = this.#attributes('UPDATE', definition, namespace, name, subresource, context);
-    const admitted = (await this.#options.admission.mutate(attributes, next, old)) as KubeObject;
+    const owned = this.#track(definition, old, next, subresource, context);
+    const admitted = (await this.#options.admission.mutate(attributes, owned, old)) as KubeObject;
     this.#shape(definition, admitted);
     if (definition.strategy.hasGeneration) countGeneration(definition, admitted, old);
-    const tracked = this.#options.fields.track({ definition, live: old, next: admitted, manager: context.fieldManager, subresource });
+    const tracked = this.#options.fields.settle(admitted, old);
     this.#check(definition, tracked, old, subresource);
     await this.#options.admission.validate(attributes, tracked, old);
     const collection = this.#options.store.collection(storageKeyOf(definition));
@@ -253,6 +257,11 @@ export class Writer {
     const { entry, durable } = collection.put(current.key, (resourceVersion) => withVersion(tracked, resourceVersion));
     await durable;
     return { object: entry.object, created: false };
+  }
+
+  #track(definition: ResourceDefinition, live: KubeObject | undefined, next: KubeObject, subresource: string | undefined, context: WriteContext): KubeObject {
+    const { fieldManager: manager } = context;
+    return manager === undefined ? next : this.#options.fields.track({ definition, live, next, manager, subresource });
   }
 
   /** What of the proposed object counts, given the path it came through. */
