@@ -69,9 +69,14 @@ async function create(content: VolumeSnapshotContent, keepGuard: boolean, hands:
   }
   let recorded = await record(guardedContent, statusChange(guardedContent, answer, clock.now()), hands, signal);
   hands.answered.add(content);
-  if (isBeingDeleted(recorded)) return { kind: 'after', ms: 0, why: 'what was created is to be deleted' };
+  if (mayGo(recorded)) return { kind: 'after', ms: 0, why: 'what was created is to be deleted' };
   if (answer.ready || !keepGuard) recorded = await dropGuard(recorded, hands, signal);
   return answer.ready ? done : poll(recorded, hands);
+}
+
+/** Deleted, and its snapshot is being deleted too: an answer of the driver was all that it waited for. */
+function mayGo(content: VolumeSnapshotContent): boolean {
+  return isBeingDeleted(content) && content.metadata.annotations?.[Annotation.beingDeleted] === 'yes';
 }
 
 async function createInput(content: VolumeSnapshotContent, hands: Hands, signal: AbortSignal): Promise<Parameters<Driver['createSnapshot']>[0]> {
@@ -101,7 +106,7 @@ async function createFailed(content: VolumeSnapshotContent, error: unknown, hand
   hands.answered.add(content);
   const result = await fail(content, 'SnapshotCreationFailed', message, failure, hands, signal);
   const latest = hands.contents.get(keyOf(content)) ?? content;
-  if (isBeingDeleted(latest)) return { kind: 'after', ms: 0, why: 'nothing was created, so nothing is to be deleted' };
+  if (mayGo(latest)) return { kind: 'after', ms: 0, why: 'nothing was created, so nothing is to be deleted' };
   await dropGuard(latest, hands, signal);
   return result;
 }

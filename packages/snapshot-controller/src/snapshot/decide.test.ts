@@ -1,7 +1,7 @@
 // One sentence per row: what is seen of a snapshot, and what is to be done.
 import { Finalizer } from '@snapshot-stack/api-types';
 import { describe, expect, test } from 'vitest';
-import { CONTENT_NAME, NOW, OTHER_UID, aClaim, aClass, aContent, aSnapshot, aVolume, seen } from '../../test/support/builders.ts';
+import { CONTENT_NAME, NOW, OTHER_UID, aClaim, aClass, aContent, aSnapshot, aVolume, seen } from '../testing/builders.ts';
 import { decide, type Seen } from './decide.ts';
 import type { Plan } from './plan.ts';
 import type { SourceSeen } from './source.ts';

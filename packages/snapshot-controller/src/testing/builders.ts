@@ -9,7 +9,7 @@ import {
   type VolumeSnapshotClass,
   type VolumeSnapshotContent,
 } from '@snapshot-stack/api-types';
-import type { SnapshotSeen } from '@snapshot-stack/snapshot-controller';
+import type { Seen } from '../snapshot/decide.ts';
 
 export const DRIVER = 'disk.csi.example.com';
 export const UID = '11111111-1111-4111-8111-111111111111';
@@ -158,7 +158,7 @@ export function aVolume({ driver = DRIVER, claimUid = 'claim-uid' }: { driver?: 
 }
 
 /** What a decision sees when claim, volume and class are all there. */
-export function seen(more: Partial<SnapshotSeen>): SnapshotSeen {
+export function seen(more: Partial<Seen>): Seen {
   return {
     snapshot: aSnapshot(),
     content: undefined,
