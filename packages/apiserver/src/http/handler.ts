@@ -2,14 +2,15 @@
 // that goes wrong. One function per kind of request; the rules are elsewhere.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
-import { stringifyJson, type KubeObject, type Status } from '@snapshot-stack/api-types';
+import { parseJson, stringifyJson, type KubeObject, type Status } from '@snapshot-stack/api-types';
 import type { Authenticator } from '../auth/authenticator.ts';
 import { scaleOf, withScale } from '../crd/scale.ts';
 import { inVersion } from '../crd/versions.ts';
 import * as discovery from '../discovery/discovery.ts';
 import type { Faults } from '../faults/faults.ts';
 import { getObject, listObjects, selectorOf, type ListResult } from '../list/reader.ts';
-import { serveWatch } from '../list/watcher.ts';
+import { partialOf, tableOf } from '../list/table.ts';
+import { serveWatch, type Show } from '../list/watcher.ts';
 import { OPENAPI_V2, OpenApi } from '../openapi/document.ts';
 import type { ManagedFields } from '../managed-fields/managed-fields.ts';
 import { APPLY_PATCH, applyPatch, checkPatchType, parseApplyConfig } from '../patch/apply-patch.ts';
@@ -19,7 +20,8 @@ import { groupVersionOf, storageKeyOf, type ResourceDefinition, type Verb } from
 import { keyFor, type DeleteRequest, type User, type WriteContext, type Writer } from '../registry/writer.ts';
 import { StatusError, badRequest, conflict, forbidden, methodNotAllowed, resourceNotFound, unauthorized } from '../status.ts';
 import type { JsonObject } from '../schema/schema.ts';
-import type { Store } from '../store/store.ts';
+import type { Entry, Store } from '../store/store.ts';
+import { negotiate, type Form } from './accept.ts';
 import { readBody, sendBody } from './body.ts';
 import { checkPatchOptions, checkPatched, checkWriteOptions, decodeBody, readJson } from './decode.ts';
 import { parseResourcePath, type ResourcePath } from './request-info.ts';
@@ -202,15 +204,47 @@ export class Handler {
     }
   }
 
-  async #get({ definition, target, request, response }: ResourceCall): Promise<void> {
+  async #get({ definition, target, request, response, query }: ResourceCall): Promise<void> {
     const entry = getObject(this.#options.store, definition, target.namespace, target.name ?? '');
-    const text = target.subresource === 'scale' ? stringifyJson(shownScale(definition, inVersion(definition, entry.object))) : show(definition, entry.object, entry.json);
-    await sendBody(request, response, 200, 'application/json', `${text}\n`);
+    const form = negotiate(request.headers.accept, query);
+    if (target.subresource === 'scale') return this.#send({ request, response }, 200, form, shownScale(definition, inVersion(definition, entry.object)));
+    if (form.kind === 'object' && form.mediaType === 'application/json') {
+      return sendBody(request, response, 200, 'application/json', `${show(definition, entry.object, entry.json)}\n`);
+    }
+    await this.#send({ request, response }, 200, form, inVersion(definition, entry.object), definition);
+  }
+
+  /** Sends one object in the form that was asked for. */
+  async #send({ request, response }: Pick<Call, 'request' | 'response'>, status: number, form: Form, object: KubeObject, definition?: ResourceDefinition): Promise<void> {
+    if (form.kind === 'object') {
+      const text = form.mediaType === 'application/yaml' ? await yamlText(object) : `${stringifyJson(object)}\n`;
+      return sendBody(request, response, status, form.mediaType, text);
+    }
+    const { resourceVersion } = object.metadata;
+    const metadata = resourceVersion === undefined ? {} : { resourceVersion };
+    const shown = form.kind === 'partial' || definition === undefined ? partialOf(object) : tableOf(definition, [object], { includeObject: form.includeObject, nowMs: Date.now(), metadata });
+    await sendBody(request, response, status, 'application/json', `${stringifyJson(shown)}\n`);
   }
 
   async #list(call: ResourceCall): Promise<void> {
+    const form = negotiate(call.request.headers.accept, call.query);
     const result = this.#options.faults.list(call.definition, () => listObjects(this.#options.store, call.definition, call.target.namespace, call.query));
-    await sendBody(call.request, call.response, 200, 'application/json', listText(result));
+    if (form.kind === 'object' && form.mediaType === 'application/json') return sendBody(call.request, call.response, 200, 'application/json', listText(result));
+    await this.#sendList(call, result, form);
+  }
+
+  async #sendList({ request, response, definition }: ResourceCall, result: ListResult, form: Form): Promise<void> {
+    if (form.kind === 'object') {
+      const list = parseJson(listText(result)) as KubeObject;
+      return sendBody(request, response, 200, form.mediaType, await yamlText(list));
+    }
+    const objects = result.entries.map((entry) => inVersion(definition, entry.object));
+    const metadata = listMetadata(result);
+    const shown =
+      form.kind === 'table'
+        ? tableOf(definition, objects, { includeObject: form.includeObject, nowMs: Date.now(), metadata })
+        : { kind: 'PartialObjectMetadataList', apiVersion: 'meta.k8s.io/v1', metadata, items: objects.map(partialOf) };
+    await sendBody(request, response, 200, 'application/json', `${stringifyJson(shown)}\n`);
   }
 
   #watch(call: ResourceCall): Promise<void> {
@@ -223,7 +257,7 @@ export class Handler {
       query,
       matches,
       response,
-      show: undefined,
+      show: watchShow(definition, negotiate(call.request.headers.accept, query)),
       onOpen: (cut) => this.#options.faults.watching(definition, cut),
     });
     return Promise.resolve();
@@ -383,10 +417,10 @@ export class Handler {
     };
   }
 
-  async #answer({ definition, target, request, response }: ResourceCall, status: number, object: KubeObject): Promise<void> {
+  async #answer({ definition, target, request, response, query }: ResourceCall, status: number, object: KubeObject): Promise<void> {
     if (definition.plural === 'customresourcedefinitions') await this.#options.onDefinitions();
-    const text = target.subresource === 'scale' ? stringifyJson(shownScale(definition, object)) : show(definition, object);
-    await sendBody(request, response, status, 'application/json', `${text}\n`);
+    const shown = target.subresource === 'scale' ? shownScale(definition, object) : inVersion(definition, object);
+    await this.#send({ request, response }, status, negotiate(request.headers.accept, query), shown, target.subresource === 'scale' ? undefined : definition);
   }
 }
 
@@ -396,19 +430,56 @@ function show(definition: ResourceDefinition, object: KubeObject, json?: string)
   return shown === object && json !== undefined ? json : stringifyJson(shown);
 }
 
-function listText(result: ListResult): string {
-  const { definition } = result;
-  const metadata = {
+function listMetadata(result: ListResult): object {
+  return {
     resourceVersion: result.resourceVersion,
     ...(result.continue === undefined ? {} : { continue: result.continue }),
     ...(result.remaining === undefined ? {} : { remainingItemCount: result.remaining }),
   };
+}
+
+async function yamlText(object: KubeObject): Promise<string> {
+  const { stringify } = await import('yaml');
+  // As Go writes it: texts that YAML 1.1 would take for times or booleans are quoted.
+  return stringify(object, { version: '1.1', sortMapEntries: true, lineWidth: 0 });
+}
+
+/** How a watch shows an entry; undefined when it is shown as it is stored. */
+function watchShow(definition: ResourceDefinition, form: Form): Show | undefined {
+  if (form.kind === 'partial') return ({ object }) => stringifyJson(partialOf(object));
+  if (form.kind === 'table') {
+    let withoutColumns = false;
+    return ({ object }) => {
+      const metadata = { resourceVersion: object.metadata.resourceVersion };
+      const table = tableOf(definition, [inVersion(definition, object)], { includeObject: form.includeObject, nowMs: Date.now(), metadata, withoutColumns });
+      withoutColumns = true;
+      return stringifyJson(table);
+    };
+  }
+  const { origin } = definition;
+  if (origin === undefined || origin.spec.versions.length < 2) return undefined;
+  return (entry) => show(definition, entry.object, entry.json);
+}
+
+const itemTexts = new WeakMap<Entry, string>();
+
+/** An item of a list of a built-in kind: it carries no kind of its own. */
+function itemText(entry: Entry): string {
+  const known = itemTexts.get(entry);
+  if (known !== undefined) return known;
+  const { kind: _kind, apiVersion: _apiVersion, ...rest } = entry.object;
+  const text = stringifyJson(rest);
+  itemTexts.set(entry, text);
+  return text;
+}
+
+function listText(result: ListResult): string {
+  const { definition } = result;
+  const metadata = listMetadata(result);
   const head = `{"kind":"${definition.listKind}","apiVersion":"${groupVersionOf(definition)}","metadata":${JSON.stringify(metadata)},"items":[`;
   const items = result.entries.map((entry) => {
     if (definition.custom) return show(definition, entry.object, entry.json);
-    // Items of built-in lists carry no kind of their own.
-    const { kind: _kind, apiVersion: _apiVersion, ...rest } = entry.object;
-    return stringifyJson(rest);
+    return itemText(entry);
   });
   return `${head}${items.join(',')}]}\n`;
 }

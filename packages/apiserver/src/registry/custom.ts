@@ -1,6 +1,7 @@
 // Resources that a CustomResourceDefinition adds: served once its names are accepted.
 import type { KubeObject } from '@snapshot-stack/api-types';
 import type { Definition, DefinitionVersion } from '../crd/types.ts';
+import { AGE_DESCRIPTION } from '../builtin/columns.ts';
 import { compareVersions } from '../discovery/discovery.ts';
 import { type PrinterColumn, type ResourceDefinition, type Verb } from './resource.ts';
 
@@ -10,8 +11,7 @@ const AGE: PrinterColumn = {
   name: 'Age',
   type: 'date',
   jsonPath: '.metadata.creationTimestamp',
-  description:
-    'CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata',
+  description: AGE_DESCRIPTION,
 };
 
 // The order in which discovery lists them for custom resources.
