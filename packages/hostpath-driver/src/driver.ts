@@ -17,4 +17,6 @@ export interface Driver {
   /** Storage by kind in bytes; empty when kinds are not used. */
   capacity: ReadonlyMap<string, bigint>;
   maxVolumeBytes: bigint;
+  /** The same for growing on the node. */
+  maxNodeVolumeBytes: bigint;
 }

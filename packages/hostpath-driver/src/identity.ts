@@ -18,6 +18,7 @@ export function identityHandlers(driver: Driver): ServiceHandlers<typeof Identit
       Promise.resolve({
         capabilities: [
           ...(options.ephemeral ? [] : [service(Service.CONTROLLER_SERVICE), service(Service.GROUP_CONTROLLER_SERVICE)]),
+          ...(options['enable-snapshot-metadata'] && !options.ephemeral ? [service(Service.SNAPSHOT_METADATA_SERVICE)] : []),
           ...(options['enable-topology'] ? [service(Service.VOLUME_ACCESSIBILITY_CONSTRAINTS)] : []),
         ],
       }),

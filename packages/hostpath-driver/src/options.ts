@@ -14,6 +14,8 @@ const definitions = {
   'enable-attach': { type: 'bool', default: false, help: 'Serve ControllerPublishVolume and ControllerUnpublishVolume' },
   capacity: { type: 'map', default: {}, help: 'Storage by kind, for example fast=100Gi; may be given several times' },
   'max-volume-size': { type: 'string', default: '1Ti', help: 'Largest volume' },
+  'max-volume-size-node': { type: 'string', default: '0', help: 'Largest volume that a node grows; 0 for the same as --max-volume-size' },
+  'proxy-endpoint': { type: 'string', default: '', help: 'Accepted for compatibility; has no effect' },
   'enable-topology': { type: 'bool', default: true, help: 'Tell where volumes are: on this node, under the key topology.hostpath.csi/node' },
   'enable-volume-expansion': { type: 'bool', default: true, help: 'Let volumes grow' },
   'node-expand-required': { type: 'bool', default: true, help: 'Same as --enable-volume-expansion; kept for compatibility' },

@@ -65,7 +65,7 @@ export function accessTypeOfOne(capability: VolumeCapability): AccessType {
 /** Page numbers as tokens break when entries go; ours are the last id of the page before. */
 export function decodeToken(token: string): string {
   if (token === '') return '';
-  const match = /^after:([0-9a-f-]{36})$/.exec(token);
+  const match = /^after:([0-9a-f-]{36}|csi-[0-9a-f]{64})$/.exec(token);
   if (match === null) throw new CsiError('ABORTED', `the starting_token ${shown(token)} is none of ours; start the listing again without one`);
   return match[1] as string;
 }

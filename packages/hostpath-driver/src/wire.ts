@@ -3,33 +3,20 @@ import { mkdirSync } from 'node:fs';
 import { CsiError, serveCsi, type CsiServer } from '@snapshot-stack/csi';
 import { CSI_OPERATION_BUCKETS, createMetrics, startHttpEndpoint, systemClock, type HttpEndpoint, type Log } from '@snapshot-stack/runtime/process';
 import { controllerHandlers, groupControllerHandlers } from './controller/handlers.ts';
-import { recoverSnapshots } from './controller/snapshots.ts';
-import { removeVolume } from './controller/volumes.ts';
 import type { Driver } from './driver.ts';
 import { chooseMethod, createEngine } from './files/engine.ts';
 import { Layout } from './files/layout.ts';
 import { identityHandlers } from './identity.ts';
+import { snapshotMetadataHandlers } from './metadata/handlers.ts';
 import { nodeHandlers } from './node/handlers.ts';
 import { Operations } from './operations.ts';
 import { parseSize, type DriverOptions } from './options.ts';
+import { recover } from './recovery.ts';
 import { registerWithKubelet } from './registration.ts';
 import { State } from './state/state.ts';
 
 export interface RunningDriver {
   close(): Promise<void>;
-}
-
-/** Removes what was only half made, and what nobody owns. */
-async function recover(driver: Driver): Promise<void> {
-  const { state, layout, engine, log } = driver;
-  const volumes = [...state.volumesIn('creating'), ...state.volumesIn('deleting')];
-  for (const row of volumes) await removeVolume(driver, row);
-  const snapshots = await recoverSnapshots(driver);
-  const orphans = layout.orphans(state.allIds());
-  for (const path of orphans) await engine.remove(path);
-  if (volumes.length + snapshots + orphans.length > 0) {
-    log.info('cleaned up after an unfinished run', { volumes: volumes.length, snapshots, orphans: orphans.length });
-  }
 }
 
 export async function startDriver(options: DriverOptions, log: Log): Promise<RunningDriver> {
@@ -48,6 +35,7 @@ export async function startDriver(options: DriverOptions, log: Log): Promise<Run
     log,
     capacity: new Map(Object.entries(options.capacity).map(([kind, size]) => [kind, parseSize(size)])),
     maxVolumeBytes: parseSize(options['max-volume-size']),
+    maxNodeVolumeBytes: parseSize(options['max-volume-size-node']) || parseSize(options['max-volume-size']),
   };
   log.info('snapshots are taken by', { method, statedir: options.statedir });
   await recover(driver);
@@ -63,6 +51,7 @@ export async function startDriver(options: DriverOptions, log: Log): Promise<Run
     endpoint: options.endpoint,
     identity: identityHandlers(driver),
     ...(options.ephemeral ? {} : { controller: controllerHandlers(driver), groupController: groupControllerHandlers(driver) }),
+    ...(options['enable-snapshot-metadata'] && !options.ephemeral ? { snapshotMetadata: snapshotMetadataHandlers(driver) } : {}),
     node: nodeHandlers(driver),
     onCall: ({ method: name, code, seconds, error }) => {
       calls.observe({ method_name: name, grpc_status_code: code }, seconds);

@@ -31,7 +31,7 @@ import {
 } from '../requests.ts';
 import type { VolumeRow } from '../state/state.ts';
 import { createGroup, createSnapshot, deleteGroup, deleteSnapshot, getGroup, toSnapshot } from './snapshots.ts';
-import { createVolume, deleteVolume, toVolume } from './volumes.ts';
+import { createVolume, deleteVolume, sizeOf, toVolume } from './volumes.ts';
 
 // Go clients take messages up to 4 MiB by default; an entry stays well below 1 KiB.
 const PAGE_MAX = 1_000;
@@ -110,7 +110,8 @@ function validate(
 
 async function expand(driver: Driver, id: string, requiredBytes: bigint, limitBytes: bigint): Promise<bigint> {
   const row = volumeOf(driver.state, id);
-  const size = requiredBytes > 0n ? requiredBytes : limitBytes;
+  if (requiredBytes === 0n && limitBytes === 0n) throw invalidArgument('capacity_range names no size');
+  const size = sizeOf(requiredBytes, limitBytes, row.backend);
   if (size > driver.maxVolumeBytes)
     throw new CsiError('OUT_OF_RANGE', `${size} bytes are more than the largest volume, ${driver.maxVolumeBytes} bytes (--max-volume-size)`);
   if (limitBytes > 0n && row.sizeBytes > limitBytes)
@@ -196,10 +197,12 @@ export function controllerHandlers(driver: Driver): ServiceHandlers<typeof Contr
             required(request.volumeId, 'volume_id');
             if (request.capacityRange === undefined) throw invalidArgument('capacity_range is missing');
             const { requiredBytes, limitBytes } = request.capacityRange;
+            if (limitBytes > 0n && requiredBytes > limitBytes) throw invalidArgument(`required_bytes (${requiredBytes}) exceeds limit_bytes (${limitBytes})`);
             if (requiredBytes < 0n || limitBytes < 0n) throw invalidArgument('a capacity may not be negative');
             if (request.volumeCapability !== undefined) accessTypeOfOne(request.volumeCapability);
-            const capacityBytes = await driver.operations.run([`volume ${request.volumeId}`], `ControllerExpandVolume ${requiredBytes} ${limitBytes}`, () =>
-              expand(driver, request.volumeId, requiredBytes, limitBytes),
+            const capacityBytes = await driver.operations.run(
+              { changes: [`volume ${request.volumeId}`], what: `ControllerExpandVolume ${requiredBytes} ${limitBytes}` },
+              () => expand(driver, request.volumeId, requiredBytes, limitBytes),
             );
             return { capacityBytes, nodeExpansionRequired: !options['disable-node-expansion'] };
           },

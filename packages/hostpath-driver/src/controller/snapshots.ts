@@ -1,11 +1,10 @@
 // CreateSnapshot, DeleteSnapshot and groups of snapshots. The cut is the moment the copy is begun for methods that
 // share data, and its end for plain copies; a snapshot shows up in lists only when it is whole.
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { CsiError, type CreateSnapshotRequest, type CreateVolumeGroupSnapshotRequest, type Snapshot, type VolumeGroupSnapshot } from '@snapshot-stack/csi';
 import type { Driver } from '../driver.ts';
-import { mounts } from '../files/mounts.ts';
-import { run } from '../files/run.ts';
+import { syncFile } from '../files/engine.ts';
+import { loopDevicesOf, mountPointOf, whileFrozen } from '../files/mounts.ts';
 import { checkName, invalidArgument, required, shown, volumeOf } from '../requests.ts';
 import type { GroupRow, SnapshotRow, VolumeRow } from '../state/state.ts';
 import { asCsiError } from './volumes.ts';
@@ -28,41 +27,32 @@ export function toSnapshot(row: SnapshotRow): Snapshot {
   };
 }
 
-/** Where an image's file system is mounted now, so that it can be frozen while it is copied. */
-function mountedAt(image: string): string | undefined {
-  return mounts().find((mount) => mount.source.startsWith('/dev/loop') && loopBacking(mount.source) === image)?.point;
+/**
+ * Copies the data of volumes, all at one instant where that can be: file systems in images are frozen together, so
+ * that no write to one is in and an earlier one to another is not. What a device's users have not synced is not in.
+ */
+async function takeFiles(driver: Driver, pairs: readonly { volume: VolumeRow; id: string }[]): Promise<void> {
+  const { engine, layout } = driver;
+  const jobs = pairs.map(({ volume, id }) => ({ volume, from: layout.volume(volume.id, volume.backend), to: layout.snapshot(id, volume.backend) }));
+  const points = jobs.filter(({ volume }) => volume.backend === 'image').map(({ from }) => mountPointOf(from));
+  await whileFrozen(
+    points.filter((point) => point !== undefined),
+    () =>
+      allDone(
+        jobs.map(async ({ volume, from, to }) => {
+          if (volume.backend === 'directory') return engine.copyFolder(from, to, { readOnly: true });
+          if (volume.backend === 'block') for (const device of loopDevicesOf(from)) await syncFile(device);
+          return engine.copyImage(from, to);
+        }),
+      ),
+  );
 }
 
-function loopBacking(device: string): string | undefined {
-  try {
-    return readFileSync(`/sys/block/${device.slice('/dev/'.length)}/loop/backing_file`, 'utf8').trim();
-  } catch {
-    return undefined;
-  }
-}
-
-/** Copies an image while its file system stands still; a frozen file system is thawed whatever happens. */
-async function copyFrozen(driver: Driver, from: string, to: string): Promise<void> {
-  const point = mountedAt(from);
-  // A copy without shared blocks may take minutes; freezing for so long would hang whoever writes.
-  if (point === undefined || driver.engine.method === 'copy') {
-    if (point !== undefined) await run('sync', ['-f', point]);
-    await driver.engine.copyImage(from, to);
-    return;
-  }
-  await run('fsfreeze', ['--freeze', point]);
-  try {
-    await driver.engine.copyImage(from, to);
-  } finally {
-    await run('fsfreeze', ['--unfreeze', point]);
-  }
-}
-
-async function takeFiles(driver: Driver, volume: VolumeRow, id: string): Promise<void> {
-  const from = driver.layout.volume(volume.id, volume.backend);
-  const to = driver.layout.snapshot(id, volume.backend);
-  if (volume.backend === 'directory') await driver.engine.copyFolder(from, to, { readOnly: true });
-  else await copyFrozen(driver, from, to);
+/** Waits for all, also when one fails, so that nothing is still being written when the failure is cleaned up. */
+async function allDone(tasks: readonly Promise<void>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(tasks);
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 function newRow(driver: Driver, volume: VolumeRow, name: string, groupId: string): SnapshotRow {
@@ -92,7 +82,7 @@ async function take(driver: Driver, volume: VolumeRow, name: string): Promise<Sn
   const row = newRow(driver, volume, name, '');
   state.addSnapshot(row);
   try {
-    await takeFiles(driver, volume, row.id);
+    await takeFiles(driver, [{ volume, id: row.id }]);
     state.setSnapshot(row.id, { phase: 'ready' });
   } catch (error) {
     await driver.engine.remove(driver.layout.snapshot(row.id, row.backend));
@@ -118,10 +108,8 @@ export async function createSnapshot(driver: Driver, request: CreateSnapshotRequ
   if (existing?.phase === 'ready' && existing.volumeId === request.sourceVolumeId) return toSnapshot(existing);
   const volume = volumeOf(driver.state, request.sourceVolumeId);
   const row = await driver.operations.run(
-    [`the snapshot name ${request.name}`],
-    `CreateSnapshot ${volume.id}`,
+    { changes: [`the snapshot name ${request.name}`], relies: [`volume ${volume.id}`], what: `CreateSnapshot ${request.name} ${volume.id}`, signal },
     () => take(driver, volume, request.name),
-    signal,
   );
   return toSnapshot(row);
 }
@@ -137,11 +125,8 @@ export async function deleteSnapshot(driver: Driver, id: string, signal: AbortSi
   const row = driver.state.snapshot(id);
   if (row === undefined) return;
   if (row.groupId !== '') throw invalidArgument(`snapshot ${shown(id)} belongs to the group ${row.groupId}; delete the group`);
-  await driver.operations.run(
-    [`snapshot ${id}`],
-    'DeleteSnapshot',
-    () => removeSnapshot(driver, row).catch((error: unknown) => Promise.reject(asCsiError(error, `snapshot ${shown(id)} could not be removed`))),
-    signal,
+  await driver.operations.run({ changes: [`snapshot ${id}`], what: 'DeleteSnapshot', signal }, () =>
+    removeSnapshot(driver, row).catch((error: unknown) => Promise.reject(asCsiError(error, `snapshot ${shown(id)} could not be removed`))),
   );
 }
 
@@ -182,7 +167,10 @@ async function takeGroup(driver: Driver, name: string, volumes: readonly VolumeR
     for (const row of rows) state.addSnapshot(row);
   });
   try {
-    await Promise.all(volumes.map((volume, index) => takeFiles(driver, volume, (rows[index] as SnapshotRow).id)));
+    await takeFiles(
+      driver,
+      volumes.map((volume, index) => ({ volume, id: (rows[index] as SnapshotRow).id })),
+    );
     state.atomically(() => {
       for (const row of rows) state.setSnapshot(row.id, { phase: 'ready' });
       state.setGroup(group.id, { phase: 'ready' });
@@ -206,10 +194,13 @@ export async function createGroup(driver: Driver, request: CreateVolumeGroupSnap
   if (new Set(request.sourceVolumeIds).size !== request.sourceVolumeIds.length) throw invalidArgument('source_volume_ids names a volume twice');
   const volumes = request.sourceVolumeIds.map((id) => volumeOf(driver.state, id));
   const row = await driver.operations.run(
-    [`the group name ${request.name}`],
-    `CreateVolumeGroupSnapshot ${request.sourceVolumeIds.join()}`,
+    {
+      changes: [`the group name ${request.name}`],
+      relies: volumes.map(({ id }) => `volume ${id}`),
+      what: `CreateVolumeGroupSnapshot ${request.name} ${request.sourceVolumeIds.join()}`,
+      signal,
+    },
     () => takeGroup(driver, request.name, volumes),
-    signal,
   );
   return toGroup(driver, row);
 }
@@ -234,5 +225,8 @@ export async function deleteGroup(driver: Driver, id: string, ids: readonly stri
   const group = driver.state.group(id);
   if (group === undefined) return;
   if (group.phase === 'ready' && ids.length > 0) checkMembers(driver, group, ids);
-  await driver.operations.run([`group ${id}`], 'DeleteVolumeGroupSnapshot', () => removeGroup(driver, group), signal);
+  const members = driver.state.snapshotsOfGroup(id).map((row) => `snapshot ${row.id}`);
+  await driver.operations.run({ changes: [`group ${id}`, ...members], what: 'DeleteVolumeGroupSnapshot', signal }, () =>
+    removeGroup(driver, group).catch((error: unknown) => Promise.reject(asCsiError(error, `the group snapshot ${shown(id)} could not be removed`))),
+  );
 }

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { CsiError, type CreateVolumeRequest, type Volume, type VolumeContentSource } from '@snapshot-stack/csi';
 import type { Driver } from '../driver.ts';
-import { growImage, imageSize, isFileSystem, makeFileSystem, makeImage } from '../files/images.ts';
+import { fileSystemIn, growImage, isFileSystem, makeFileSystem, makeImage, renewIdentity } from '../files/images.ts';
 import { detachLoops } from '../files/mounts.ts';
 import { CommandError } from '../files/run.ts';
 import { TOPOLOGY_KEY } from '../options.ts';
@@ -11,6 +11,8 @@ import { accessTypeOf, checkName, invalidArgument, required, shown } from '../re
 import type { AccessType, Backend, VolumeRow } from '../state/state.ts';
 
 const DEFAULT_BYTES = 2n ** 30n;
+const BLOCK_BYTES = 4_096n;
+const SECTOR_BYTES = 512n;
 const FS_MIN_BYTES: Record<string, bigint> = { ext4: 2n ** 20n, xfs: 300n * 2n ** 20n, btrfs: 128n * 2n ** 20n };
 const KIND_PARAMETER = 'kind';
 const BACKEND_PARAMETER = 'volumeBackend';
@@ -36,6 +38,11 @@ interface Origin {
   sizeBytes: bigint;
 }
 
+/** A Go client writes a map in another order each time: sorted, equal maps are equal texts. */
+function canonical(map: Readonly<Record<string, string>>): string {
+  return JSON.stringify(Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1))));
+}
+
 function sourceText(source: VolumeContentSource | undefined): string {
   switch (source?.type?.$case) {
     case 'snapshot':
@@ -55,16 +62,29 @@ function backendOf(access: AccessType, parameters: Readonly<Record<string, strin
   return backend;
 }
 
+/** The size in bytes: as asked for, and whole blocks for a device. @throws CsiError OUT_OF_RANGE */
+export function sizeOf(requiredBytes: bigint, limitBytes: bigint, backend: Backend): bigint {
+  const asked = requiredBytes > 0n ? requiredBytes : limitBytes > 0n ? limitBytes : DEFAULT_BYTES;
+  if (backend === 'directory') return asked;
+  for (const block of [BLOCK_BYTES, SECTOR_BYTES]) {
+    const up = ((asked + block - 1n) / block) * block;
+    if (limitBytes === 0n || up <= limitBytes) return up;
+    const down = up - block;
+    if (requiredBytes === 0n && down > 0n) return down;
+  }
+  throw new CsiError('OUT_OF_RANGE', `a device has whole sectors of ${SECTOR_BYTES} bytes; none of these sizes is between ${requiredBytes} and ${limitBytes} bytes`);
+}
+
 function wantedOf(driver: Driver, request: CreateVolumeRequest): Wanted {
   checkName(request.name, 'the volume');
   const access = accessTypeOf(request.volumeCapabilities);
   const { requiredBytes = 0n, limitBytes = 0n } = request.capacityRange ?? {};
   if (requiredBytes < 0n || limitBytes < 0n) throw invalidArgument('a capacity may not be negative');
   if (limitBytes > 0n && requiredBytes > limitBytes) throw invalidArgument(`required_bytes (${requiredBytes}) exceeds limit_bytes (${limitBytes})`);
-  const sizeBytes = requiredBytes > 0n ? requiredBytes : limitBytes > 0n ? limitBytes : DEFAULT_BYTES;
+  const backend = backendOf(access, request.parameters);
+  const sizeBytes = sizeOf(requiredBytes, limitBytes, backend);
   if (sizeBytes > driver.maxVolumeBytes)
     throw new CsiError('OUT_OF_RANGE', `${sizeBytes} bytes are more than the largest volume, ${driver.maxVolumeBytes} bytes (--max-volume-size)`);
-  const backend = backendOf(access, request.parameters);
   const asked = request.volumeCapabilities[0]?.accessType;
   const fsType = asked?.$case === 'mount' && asked.value.fsType !== '' ? asked.value.fsType : 'ext4';
   if (backend === 'image' && !isFileSystem(fsType)) throw invalidArgument(`the file system ${shown(fsType)} is not supported; use ext4, xfs or btrfs`);
@@ -79,7 +99,7 @@ function wantedOf(driver: Driver, request: CreateVolumeRequest): Wanted {
     limitBytes,
     source: sourceText(request.volumeContentSource),
     kind,
-    parameters: JSON.stringify(request.parameters),
+    parameters: canonical(request.parameters),
   };
 }
 
@@ -129,6 +149,15 @@ function reconcile(wanted: Wanted, origin: Origin): Wanted {
   return wanted;
 }
 
+/** What a device's bytes hold, when they are to be used as a file system. @throws CsiError INVALID_ARGUMENT */
+async function fileSystemOf(origin: Origin): Promise<string> {
+  const type = await fileSystemIn(origin.path);
+  if (isFileSystem(type)) return type;
+  throw invalidArgument(
+    `the source is a block device that holds ${type === '' ? 'no file system' : `a ${type}`}; only one with ext4, xfs or btrfs can become a Filesystem volume`,
+  );
+}
+
 function checkRoom(driver: Driver, wanted: Wanted): void {
   const total = driver.capacity.get(wanted.kind);
   if (total === undefined) return;
@@ -146,6 +175,7 @@ async function makeFiles(driver: Driver, row: { id: string; backend: Backend; fs
   if (origin !== undefined) {
     await driver.engine.copyImage(origin.path, path);
     await growImage(path, row.sizeBytes);
+    if (row.backend === 'image') await renewIdentity(path, row.fsType);
     return;
   }
   await makeImage(path, row.sizeBytes);
@@ -172,11 +202,12 @@ async function create(driver: Driver, request: CreateVolumeRequest, asked: Wante
   }
   if (existing !== undefined) throw new CsiError('ABORTED', `a volume named ${shown(request.name)} is still being removed; try again`);
   const origin = originOf(driver, asked.source);
-  const wanted = origin === undefined ? asked : reconcile(asked, origin);
+  const wanted = origin === undefined ? asked : { ...reconcile(asked, origin) };
   if (origin === undefined && wanted.backend === 'image' && wanted.sizeBytes < (FS_MIN_BYTES[wanted.fsType] ?? 0n)) {
     throw new CsiError('OUT_OF_RANGE', `${wanted.fsType} needs at least ${FS_MIN_BYTES[wanted.fsType]} bytes, ${wanted.sizeBytes} were asked for`);
   }
   checkRoom(driver, wanted);
+  if (origin?.access === 'block' && wanted.access === 'mount') wanted.fsType = await fileSystemOf(origin);
   const { limitBytes: _limit, ...kept } = wanted;
   const row = { ...kept, id: randomUUID(), name: request.name, phase: 'creating' as const, ephemeral: 0n as const };
   state.addVolume(row);
@@ -193,9 +224,9 @@ async function create(driver: Driver, request: CreateVolumeRequest, asked: Wante
 
 export function createVolume(driver: Driver, request: CreateVolumeRequest, signal: AbortSignal): Promise<VolumeRow> {
   const wanted = wantedOf(driver, request);
-  const objects = [`the volume name ${request.name}`];
   const what = `CreateVolume ${wanted.sizeBytes} ${wanted.access} ${wanted.source} ${wanted.parameters}`;
-  return driver.operations.run(objects, what, () => create(driver, request, wanted), signal);
+  const relies = wanted.source === '' ? [] : [wanted.source.replace(':', ' ')]; // `volume <id>` or `snapshot <id>`
+  return driver.operations.run({ changes: [`the volume name ${request.name}`], relies, what, signal }, () => create(driver, request, wanted));
 }
 
 /** Removes a volume's files and then its row; a repeated call finds nothing and is content. */
@@ -209,22 +240,14 @@ export async function removeVolume(driver: Driver, row: VolumeRow): Promise<void
 
 export async function deleteVolume(driver: Driver, id: string, signal: AbortSignal): Promise<void> {
   required(id, 'volume_id');
-  const row = driver.state.volume(id);
-  if (row === undefined) return;
-  const inUse = driver.state.publications(id);
-  if (inUse.length > 0)
-    throw new CsiError('FAILED_PRECONDITION', `volume ${shown(id)} is still ${inUse[0]?.kind ?? 'used'} at ${inUse[0]?.path ?? ''}; unpublish it first`);
-  await driver.operations.run(
-    [`volume ${id}`],
-    'DeleteVolume',
-    () => removeVolume(driver, row).catch((error: unknown) => Promise.reject(asCsiError(error, `volume ${shown(id)} could not be removed`))),
-    signal,
-  );
-}
-
-/** The size that a volume really has: an image may have been grown since. */
-export async function actualSize(driver: Driver, row: VolumeRow): Promise<bigint> {
-  return row.backend === 'directory' ? row.sizeBytes : imageSize(driver.layout.volume(row.id, row.backend));
+  if (driver.state.volume(id) === undefined) return;
+  await driver.operations.run({ changes: [`volume ${id}`, `mounts of ${id}`], what: 'DeleteVolume', signal }, async () => {
+    const row = driver.state.volume(id);
+    if (row === undefined) return;
+    const [used] = driver.state.publications(id);
+    if (used !== undefined) throw new CsiError('FAILED_PRECONDITION', `volume ${shown(id)} is still ${used.kind} at ${used.path}; take it away from there first`);
+    await removeVolume(driver, row).catch((error: unknown) => Promise.reject(asCsiError(error, `volume ${shown(id)} could not be removed`)));
+  });
 }
 
 export function toVolume(driver: Driver, row: VolumeRow): Volume {

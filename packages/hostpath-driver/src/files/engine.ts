@@ -3,7 +3,7 @@
 import { constants } from 'node:fs';
 import { copyFile, mkdir, open, rename, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { Gate, run } from './run.ts';
+import { Gate, run, runBound } from './run.ts';
 
 export type Method = 'btrfs-subvolume' | 'reflink' | 'copy';
 
@@ -79,7 +79,8 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-async function syncFile(path: string): Promise<void> {
+/** Waits until a file, or what was written to a device, is on disk. */
+export async function syncFile(path: string): Promise<void> {
   const file = await open(path, 'r');
   try {
     await file.sync();
@@ -98,10 +99,14 @@ export function createEngine(method: Method, copies: number): Engine {
   const remove = async (path: string): Promise<void> => {
     if (method === 'btrfs-subvolume' && (await isSubvolume(path))) {
       await run('btrfs', ['property', 'set', '-f', '-ts', path, 'ro', 'false']);
-      await run('btrfs', ['subvolume', 'delete', path]);
-      return;
+      // Refused when whoever used the volume made subvolumes in it; rm takes those too.
+      const gone = await run('btrfs', ['subvolume', 'delete', path]).then(
+        () => true,
+        () => false,
+      );
+      if (gone) return;
     }
-    await run('rm', ['-rf', '--one-file-system', '--', path]);
+    await runBound('rm', ['-rf', '--one-file-system', '--', path]);
   };
   /** Fills a temporary neighbour and renames it, so that nobody ever sees half of it. */
   const appear = async (to: string, fill: (temporary: string) => Promise<void>): Promise<void> => {
@@ -118,8 +123,8 @@ export function createEngine(method: Method, copies: number): Engine {
   };
   const copyTree = async (from: string, to: string): Promise<void> => {
     await mkdir(to, { mode: 0o700 });
-    await run('cp', ['-a', method === 'copy' ? '--reflink=auto' : '--reflink=always', '--sparse=auto', '--', `${from}/.`, to]);
-    await run('sync', ['-f', to]);
+    await runBound('cp', ['-a', method === 'copy' ? '--reflink=auto' : '--reflink=always', '--sparse=auto', '--', `${from}/.`, to]);
+    await runBound('sync', ['-f', to]);
   };
   return {
     method,
@@ -145,7 +150,7 @@ export function createEngine(method: Method, copies: number): Engine {
       gate.run(() =>
         appear(to, async (temporary) => {
           await syncFile(from);
-          if (method === 'copy') await run('cp', ['--reflink=auto', '--sparse=always', '--', from, temporary]);
+          if (method === 'copy') await runBound('cp', ['--reflink=auto', '--sparse=always', '--', from, temporary]);
           else await copyFile(from, temporary, constants.COPYFILE_FICLONE_FORCE);
           await syncFile(temporary);
         }),

@@ -52,3 +52,18 @@ export async function growFileSystem(type: string, mountPoint: string, device: s
   else if (type === 'xfs') await run('xfs_growfs', [mountPoint]);
   else if (type === 'btrfs') await run('btrfs', ['filesystem', 'resize', 'max', mountPoint]);
 }
+
+/** The file system that an image or device holds, as blkid sees it; '' when there is none it knows. */
+export async function fileSystemIn(image: string): Promise<string> {
+  try {
+    return (await run('blkid', ['--probe', '--output', 'value', '--match-tag', 'TYPE', image])).trim();
+  } catch (error) {
+    if (error instanceof CommandError && error.exitCode === 2) return ''; // nothing found
+    throw error;
+  }
+}
+
+/** Gives a copied btrfs an identity of its own: the kernel takes two with the same one for two halves of one. */
+export async function renewIdentity(image: string, type: string): Promise<void> {
+  if (type === 'btrfs') await run('btrfstune', ['-m', image]);
+}

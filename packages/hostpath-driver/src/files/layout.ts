@@ -1,8 +1,10 @@
 // Where things are in the data folder. Every path is made from an id that this driver made up itself and found
 // again in its state: nothing that a request says ever becomes part of a path here.
-import { existsSync, mkdirSync, readdirSync, chmodSync } from 'node:fs';
+import { mkdirSync, readdirSync, chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Backend } from '../state/state.ts';
+
+const OURS = /^([0-9a-f]{8}-[0-9a-f-]{27}|csi-[0-9a-f]{64}|\.probe[a-z-]*)(\.img)?(\.partial)?$/;
 
 export class Layout {
   readonly volumes: string;
@@ -25,11 +27,17 @@ export class Layout {
     return join(this.snapshots, backend === 'directory' ? id : `${id}.img`);
   }
 
-  /** Paths of everything in our folders whose id is not among the known ones. */
+  /**
+   * Paths of everything in our folders that we named and that belongs to none of the known ids. What has another
+   * name was put there by somebody else, and stays.
+   */
   orphans(known: ReadonlySet<string>): string[] {
-    return [this.volumes, this.snapshots].filter(existsSync).flatMap((dir) =>
+    return [this.volumes, this.snapshots].flatMap((dir) =>
       readdirSync(dir)
-        .filter((name) => !known.has(name.replace(/\.partial$/, '').replace(/\.img$/, '')) || name.endsWith('.partial'))
+        .filter((name) => {
+          const [, id = '', , partial] = OURS.exec(name) ?? [];
+          return id !== '' && (partial !== undefined || !known.has(id));
+        })
         .map((name) => join(dir, name)),
     );
   }

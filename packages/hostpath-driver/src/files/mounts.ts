@@ -1,5 +1,5 @@
 // Mounts and loop devices as the kernel has them, not as somebody remembers them.
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { run } from './run.ts';
 
 export interface Mount {
@@ -50,22 +50,59 @@ export async function unmount(path: string): Promise<void> {
 }
 
 /** The loop devices that an image is attached to; none when it is not. */
-export async function loopDevicesOf(image: string): Promise<string[]> {
-  const out = await run('losetup', ['--associated', image, '--noheadings', '--output', 'NAME']);
-  return out
-    .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '');
+export function loopDevicesOf(image: string): string[] {
+  return [...loopBackings()].filter(([, backing]) => backing === image).map(([device]) => device);
 }
 
-/** Attaches an image, or finds where it is attached. */
+function isReadOnly(device: string): boolean {
+  return readFileSync(`/sys/block/${device.slice('/dev/'.length)}/ro`, 'utf8').trim() === '1';
+}
+
+/** Attaches an image, or finds where it is attached the same way: a device that may be written to is none that may not. */
 export async function attachLoop(image: string, options: { readOnly: boolean }): Promise<string> {
-  const [existing] = await loopDevicesOf(image);
+  const existing = loopDevicesOf(image).find((device) => isReadOnly(device) === options.readOnly);
   if (existing !== undefined) return existing;
   const out = await run('losetup', ['--find', '--show', ...(options.readOnly ? ['--read-only'] : []), image]);
   return out.trim();
 }
 
 export async function detachLoops(image: string): Promise<void> {
-  for (const device of await loopDevicesOf(image)) await run('losetup', ['--detach', device]);
+  for (const device of loopDevicesOf(image)) await run('losetup', ['--detach', device]);
+}
+
+/** What each loop device of this machine shows, by device: read from the kernel, which needs no rights and no process. */
+export function loopBackings(): Map<string, string> {
+  const backings = new Map<string, string>();
+  for (const name of readdirSync('/sys/block')) {
+    if (!name.startsWith('loop')) continue;
+    try {
+      backings.set(`/dev/${name}`, readFileSync(`/sys/block/${name}/loop/backing_file`, 'utf8').trimEnd());
+    } catch {
+      // not attached
+    }
+  }
+  return backings;
+}
+
+/** Where the file system in an image is mounted now. */
+export function mountPointOf(image: string): string | undefined {
+  const backings = loopBackings();
+  return mounts().find((mount) => backings.get(mount.source) === image)?.point;
+}
+
+/** Runs `task` while the file systems at these points stand still; they are thawed whatever happens. */
+export async function whileFrozen<T>(points: readonly string[], task: () => Promise<T>): Promise<T> {
+  const [point, ...rest] = points;
+  if (point === undefined) return task();
+  await run('fsfreeze', ['--freeze', point]);
+  try {
+    return await whileFrozen(rest, task);
+  } finally {
+    await run('fsfreeze', ['--unfreeze', point]);
+  }
+}
+
+/** Thaws what a process that died left frozen; a file system that is not frozen is fine. */
+export async function thaw(point: string): Promise<void> {
+  await run('fsfreeze', ['--unfreeze', point]).catch(() => ''); // EINVAL: not frozen
 }

@@ -23,6 +23,19 @@ export class CommandError extends Error {
   }
 }
 
+/**
+ * Like `run`, for commands that take long: it dies with this process, however that ends, so that nothing goes on
+ * writing into the data folder while the next process cleans up there.
+ */
+export async function runBound(command: string, args: readonly string[]): Promise<string> {
+  try {
+    return await run('setpriv', ['--pdeathsig', 'KILL', command, ...args]);
+  } catch (error) {
+    if (error instanceof CommandError && error.isMissing) return run(command, args); // no util-linux here: without that safety
+    throw error;
+  }
+}
+
 /** Standard output of the command. @throws CommandError */
 export function run(command: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -93,12 +93,11 @@ export class NodeVolumes {
     if (row.backend === 'image' && mountAt(path) === undefined) await this.#mountImage(row, image, path, capability);
   }
 
-  /** Mounts the file system in an image. Copies of xfs and btrfs carry their source's identity and get their own. */
+  /** Mounts the file system in an image. A copy of an xfs carries its source's identity, which must not matter. */
   async #mountImage(row: VolumeRow, image: string, path: string, capability: VolumeCapability): Promise<void> {
     await mkdir(path, { recursive: true });
     const device = await attachLoop(image, { readOnly: false });
     const flags = [...mountFlags(capability), ...(row.fsType === 'xfs' ? ['nouuid'] : [])];
-    if (row.fsType === 'btrfs' && row.source !== '') await run('btrfstune', ['-f', '-u', device]).catch(() => '');
     await run('mount', ['-t', row.fsType, ...(flags.length === 0 ? [] : ['-o', flags.join(',')]), device, path]);
     await growFileSystem(row.fsType, path, device);
     if (row.source === '') await run('chmod', ['0777', path]);
@@ -150,7 +149,7 @@ export class NodeVolumes {
     const target = request.targetPath;
     if (mountAt(target) !== undefined) return;
     await mkdir(dirname(target), { recursive: true });
-    const source = await this.#sourceOf(row, request.stagingTargetPath);
+    const source = await this.#sourceOf(row, request);
     if (row.backend === 'block') await (await open(target, 'a', 0o660)).close();
     else await mkdir(target, { recursive: true });
     // Flags of a folder's bind mount are the kernel's general ones; those of a file system were given at staging.
@@ -158,11 +157,14 @@ export class NodeVolumes {
     await bindMount(source, target, { readOnly: request.readonly, flags });
   }
 
-  async #sourceOf(row: VolumeRow, stagingPath: string): Promise<string> {
+  async #sourceOf(row: VolumeRow, { stagingTargetPath, readonly }: NodePublishVolumeRequest): Promise<string> {
     const path = this.#driver.layout.volume(row.id, row.backend);
     if (row.backend === 'directory') return path;
-    if (row.backend === 'image') return stagingPath;
-    return attachLoop(path, { readOnly: false });
+    // A bind mount for reading does not keep anybody from writing to a device; one attached for reading does.
+    if (row.backend === 'block') return attachLoop(path, { readOnly: readonly });
+    if (mountAt(stagingTargetPath) === undefined)
+      throw new CsiError('FAILED_PRECONDITION', `volume ${row.id} is not mounted at ${stagingTargetPath} any more; NodeStageVolume comes first`);
+    return stagingTargetPath;
   }
 
   async #makeEphemeral(request: NodePublishVolumeRequest): Promise<void> {
@@ -183,7 +185,12 @@ export class NodeVolumes {
       ephemeral: 1n as const,
     };
     state.addVolume(row);
-    await engine.makeFolder(layout.volume(row.id, row.backend));
+    try {
+      await engine.makeFolder(layout.volume(row.id, row.backend));
+    } catch (error) {
+      state.removeVolume(row.id);
+      throw error;
+    }
     state.setVolume(row.id, { phase: 'ready' });
   }
 
@@ -192,11 +199,13 @@ export class NodeVolumes {
     const row = state.volume(volumeId);
     if (row === undefined) throw new CsiError('NOT_FOUND', `there is no volume ${shown(volumeId)}`);
     // Only what this driver put there is taken away.
-    if (this.#find(volumeId, target, 'published') === undefined) return;
-    await unmount(target);
-    await removeTarget(target);
-    state.removePublication(volumeId, target);
-    if (row.ephemeral === 1n) await removeVolume(this.#driver, row);
+    if (this.#find(volumeId, target, 'published') !== undefined) {
+      await unmount(target);
+      await removeTarget(target);
+      state.removePublication(volumeId, target);
+    }
+    // Also one that died between being made and being published.
+    if (row.ephemeral === 1n && state.publications(volumeId).length === 0) await removeVolume(this.#driver, row);
   }
 
   async expand(volumeId: string, path: string): Promise<bigint> {
@@ -205,7 +214,7 @@ export class NodeVolumes {
       throw new CsiError('NOT_FOUND', `volume ${volumeId} is neither staged nor published at ${shown(path)}`);
     if (row.backend === 'directory') return row.sizeBytes;
     const image = this.#driver.layout.volume(volumeId, row.backend);
-    const [device] = await loopDevicesOf(image);
+    const [device] = loopDevicesOf(image);
     if (device === undefined) throw new CsiError('FAILED_PRECONDITION', `the image of volume ${volumeId} is attached to no device; stage it first`);
     await run('losetup', ['--set-capacity', device]);
     if (row.backend === 'image') await growFileSystem(row.fsType, path, device);
@@ -217,7 +226,12 @@ export class NodeVolumes {
 async function removeTarget(target: string): Promise<void> {
   const stats = await lstat(target).catch(() => undefined);
   if (stats === undefined) return;
-  if (stats.isDirectory()) await rmdir(target);
+  if (stats.isDirectory()) {
+    await rmdir(target).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOTEMPTY') throw error;
+      throw new CsiError('FAILED_PRECONDITION', `${target} holds files that are not the volume's; they are left alone, move them away`, { cause: error });
+    });
+  }
   else if (stats.isFile() && stats.size === 0) await rm(target);
 }
 
@@ -225,7 +239,7 @@ export function nodeHandlers(driver: Driver): ServiceHandlers<typeof NodeService
   const volumes = new NodeVolumes(driver);
   const { options, operations, state } = driver;
   const exclusively = async (volumeId: string, what: string, task: () => Promise<void>): Promise<object> => {
-    await operations.run([`volume ${volumeId}`], what, () =>
+    await operations.run({ changes: [`mounts of ${volumeId}`], relies: [`volume ${volumeId}`], what: `${what} ${volumeId}` }, () =>
       task().catch((error: unknown) => Promise.reject(asCsiError(error, `${what.split(' ')[0]} of volume ${shown(volumeId)}`))),
     );
     return {};
@@ -250,7 +264,7 @@ export function nodeHandlers(driver: Driver): ServiceHandlers<typeof NodeService
       required(request.volumeId, 'volume_id');
       checkPath(request.stagingTargetPath, 'staging_target_path');
       capabilityOf(request.volumeCapability);
-      return exclusively(request.volumeId, `NodeStageVolume ${request.stagingTargetPath}`, () => volumes.stage(request));
+      return exclusively(request.volumeId, `NodeStageVolume ${request.stagingTargetPath} ${JSON.stringify(request.volumeCapability)}`, () => volumes.stage(request));
     },
     nodeUnstageVolume: async (request) => {
       required(request.volumeId, 'volume_id');
@@ -263,7 +277,7 @@ export function nodeHandlers(driver: Driver): ServiceHandlers<typeof NodeService
       required(request.volumeId, 'volume_id');
       checkPath(request.targetPath, 'target_path');
       capabilityOf(request.volumeCapability);
-      return exclusively(request.volumeId, `NodePublishVolume ${request.targetPath} ${request.readonly}`, () => volumes.publish(request));
+      return exclusively(request.volumeId, `NodePublishVolume ${request.targetPath} ${request.readonly} ${JSON.stringify(request.volumeCapability)}`, () => volumes.publish(request));
     },
     nodeUnpublishVolume: async (request) => {
       required(request.volumeId, 'volume_id');
@@ -285,10 +299,12 @@ export function nodeHandlers(driver: Driver): ServiceHandlers<typeof NodeService
             required(request.volumePath, 'volume_path');
             const { requiredBytes = 0n, limitBytes = 0n } = request.capacityRange ?? {};
             if (requiredBytes < 0n || limitBytes < 0n) throw invalidArgument('a capacity may not be negative');
-            if (requiredBytes > driver.maxVolumeBytes)
-              throw new CsiError('OUT_OF_RANGE', `${requiredBytes} bytes are more than the largest volume, ${driver.maxVolumeBytes} bytes`);
+            if (requiredBytes > driver.maxNodeVolumeBytes)
+              throw new CsiError('OUT_OF_RANGE', `${requiredBytes} bytes are more than the largest volume, ${driver.maxNodeVolumeBytes} bytes (--max-volume-size-node)`);
             const capacityBytes = await operations
-              .run([`volume ${request.volumeId}`], `NodeExpandVolume ${request.volumePath}`, () => volumes.expand(request.volumeId, request.volumePath))
+              .run({ changes: [`mounts of ${request.volumeId}`], what: `NodeExpandVolume ${request.volumePath}` }, () =>
+                volumes.expand(request.volumeId, request.volumePath),
+              )
               .catch((error: unknown) => Promise.reject(asCsiError(error, `volume ${shown(request.volumeId)} could not be grown`)));
             return { capacityBytes };
           },

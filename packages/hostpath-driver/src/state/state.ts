@@ -2,7 +2,7 @@
 // published. Every change is one transaction, on disk (synchronous=FULL) before it is answered. An object is
 // first written as an intent (`creating`), then its files are made, then it becomes `ready`: whatever dies in
 // between, the next start sees what was going on.
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 
@@ -67,7 +67,17 @@ CREATE TABLE IF NOT EXISTS volumes (
   sizeBytes INTEGER NOT NULL, source TEXT NOT NULL, parameters TEXT NOT NULL, kind TEXT NOT NULL, fsType TEXT NOT NULL,
   ephemeral INTEGER NOT NULL, attachedReadonly INTEGER NOT NULL DEFAULT 0, attached INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX IF NOT EXISTS volumes_by_source ON volumes (source) WHERE source <> '';
+CREATE INDEX IF NOT EXISTS volumes_attached ON volumes (attached) WHERE attached = 1;
+CREATE TABLE IF NOT EXISTS usage (kind TEXT PRIMARY KEY, bytes INTEGER NOT NULL) STRICT;
+CREATE TRIGGER IF NOT EXISTS volume_added AFTER INSERT ON volumes BEGIN
+  INSERT INTO usage VALUES (new.kind, new.sizeBytes) ON CONFLICT (kind) DO UPDATE SET bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER IF NOT EXISTS volume_grown AFTER UPDATE OF sizeBytes ON volumes BEGIN
+  UPDATE usage SET bytes = bytes + new.sizeBytes - old.sizeBytes WHERE kind = new.kind;
+END;
+CREATE TRIGGER IF NOT EXISTS volume_removed AFTER DELETE ON volumes BEGIN
+  UPDATE usage SET bytes = bytes - old.sizeBytes WHERE kind = old.kind;
+END;
 CREATE TABLE IF NOT EXISTS snapshots (
   id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, phase TEXT NOT NULL, volumeId TEXT NOT NULL, access TEXT NOT NULL,
   backend TEXT NOT NULL, fsType TEXT NOT NULL, sizeBytes INTEGER NOT NULL, createdNs INTEGER NOT NULL, groupId TEXT NOT NULL
@@ -92,7 +102,12 @@ export class State {
   constructor(dir: string) {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const path = join(dir, 'state.db');
-    const fresh = !existsSync(path);
+    const fresh = !existsSync(path) || statSync(path).size === 0;
+    const data = fresh ? dataIn(dir) : undefined;
+    if (data !== undefined)
+      throw new StateError(
+        `the state file ${path} is missing or empty, but ${data} holds data. Nothing was changed. Restore the file from a copy, or move the data folder away to start empty: without the file nobody knows whose data that is`,
+      );
     try {
       this.#database = new DatabaseSync(path, { readBigInts: true } as ConstructorParameters<typeof DatabaseSync>[1]);
       // The lock is held for the life of the process and freed by the kernel however that ends.
@@ -155,6 +170,11 @@ export class State {
     return this.#all("SELECT * FROM volumes WHERE id > ? AND phase = 'ready' ORDER BY id LIMIT ?", id, limit);
   }
 
+  /** Volumes whose data is an image that is staged or published somewhere. */
+  imagesInUse(): VolumeRow[] {
+    return this.#all("SELECT * FROM volumes WHERE backend <> 'directory' AND id IN (SELECT volumeId FROM publications)");
+  }
+
   volumesIn(phase: Phase): VolumeRow[] {
     return this.#all('SELECT * FROM volumes WHERE phase = ?', phase);
   }
@@ -171,9 +191,9 @@ export class State {
     this.#prepare('DELETE FROM volumes WHERE id = ?').run(id);
   }
 
-  /** Bytes promised to all volumes of a kind. */
+  /** Bytes promised to all volumes of a kind; counted as they come and go, so asking costs the same however many there are. */
   usedBytes(kind: string): bigint {
-    return this.#one<{ used: bigint }>('SELECT COALESCE(SUM(sizeBytes), 0) AS used FROM volumes WHERE kind = ?', kind)?.used ?? 0n;
+    return this.#one<{ used: bigint }>('SELECT bytes AS used FROM usage WHERE kind = ?', kind)?.used ?? 0n;
   }
 
   attachedCount(): bigint {
@@ -264,6 +284,11 @@ export class State {
   close(): void {
     this.#database.close();
   }
+}
+
+/** The first of our data folders that is not empty. */
+function dataIn(dir: string): string | undefined {
+  return ['volumes', 'snapshots'].map((name) => join(dir, name)).find((folder) => existsSync(folder) && readdirSync(folder).length > 0);
 }
 
 function explain(path: string, error: Error): StateError {
