@@ -18,7 +18,8 @@ import { PROTOBUF, decodeProtobuf } from '../protobuf/decode.ts';
 import type { Catalogue } from '../registry/catalogue.ts';
 import { groupVersionOf, storageKeyOf, type ResourceDefinition, type Verb } from '../registry/resource.ts';
 import { keyFor, type DeleteRequest, type User, type WriteContext, type Writer } from '../registry/writer.ts';
-import { StatusError, badRequest, conflict, forbidden, methodNotAllowed, resourceNotFound, unauthorized } from '../status.ts';
+import { StatusError, badRequest, conflict, forbidden, methodNotAllowed, resourceNotFound, unauthorized, invalid, notFound } from '../status.ts';
+import type { FieldError } from '../schema/field-error.ts';
 import type { JsonObject } from '../schema/schema.ts';
 import type { Entry, Store } from '../store/store.ts';
 import { negotiate, type Form } from './accept.ts';
@@ -118,7 +119,9 @@ export class Handler {
       throw resourceNotFound();
     }
     if (definition.custom && definition.namespaced && target.namespace === undefined && call.request.method === 'POST') return this.#noSuchPath(call);
-    if (target.subresource !== undefined && !this.#hasSubresource(definition, target.subresource)) throw resourceNotFound();
+    if (target.subresource !== undefined && !this.#hasSubresource(definition, target.subresource)) {
+      throw definition.custom ? notFound({ group: definition.group, kind: definition.plural }, target.name ?? '') : resourceNotFound();
+    }
     if (definition.deprecationWarning !== undefined) call.response.appendHeader('Warning', warningHeader(definition.deprecationWarning));
     await this.#resource({ ...call, definition, target, verb: verbOf(call, target) });
   }
@@ -356,6 +359,7 @@ export class Handler {
 
   async #delete(call: ResourceCall): Promise<void> {
     const { definition, target } = call;
+    if (target.subresource !== undefined) throw deleteNotSupported(definition);
     const request = await this.#deleteRequest(call);
     const result = await this.#options.writer.delete(definition, target.namespace, target.name ?? '', request, this.#context(call, 'DeleteOptions'));
     if (definition.plural === 'customresourcedefinitions') await this.#options.onDefinitions();
@@ -549,14 +553,13 @@ function finalized(current: KubeObject, body: KubeObject): KubeObject {
 
 function invalidVersion(definition: ResourceDefinition, name: string): StatusError {
   const message = 'Invalid value: 0: must be specified for an update';
-  const subject = definition.group === '' ? definition.kind : `${definition.kind}.${definition.group}`;
-  const group = definition.group === '' ? {} : { group: definition.group };
-  return new StatusError(422, 'Invalid', `${subject} "${name}" is invalid: metadata.resourceVersion: ${message}`, {
-    name,
-    ...group,
-    kind: definition.kind,
-    causes: [{ reason: 'FieldValueInvalid', message, field: 'metadata.resourceVersion' }],
-  });
+  const error: FieldError = { reason: 'FieldValueInvalid', message, field: 'metadata.resourceVersion' };
+  return invalid({ group: definition.group, kind: definition.plural }, name, [error]);
+}
+
+function deleteNotSupported({ group, plural }: ResourceDefinition): StatusError {
+  const subject = group === '' ? plural : `${plural}.${group}`;
+  return new StatusError(405, 'MethodNotAllowed', `delete is not supported on resources of kind ${JSON.stringify(subject)}`, { ...(group === '' ? {} : { group }), kind: plural });
 }
 
 function warningHeader(message: string): string {
