@@ -7,14 +7,23 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { KubeObject } from '@snapshot-stack/api-types';
+import { chainAdmission } from './admission/chain.ts';
+import { Access } from './auth/access.ts';
 import { Authenticator } from './auth/authenticator.ts';
+import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from './auth/bootstrap-roles.ts';
 import { isUsable, issue, makeAuthority, type KeyPair } from './auth/certificates.ts';
+import { escalationAdmission } from './auth/escalation.ts';
+import { Rbac } from './auth/rbac.ts';
+import { Reviews } from './auth/reviews.ts';
+import { ServiceAccountTokens, makeSigningKey } from './auth/service-account-tokens.ts';
 import { builtinResources } from './builtin/resources.ts';
 import { Faults } from './faults/faults.ts';
+import { callWebhook } from './http/call-webhook.ts';
 import { Handler } from './http/handler.ts';
 import { ManagedFields } from './managed-fields/managed-fields.ts';
 import { RequestLog, type RequestRecord } from './http/request-log.ts';
 import { DEFINITIONS, Definitions } from './crd/definitions.ts';
+import { Presenter } from './crd/presenter.ts';
 import { Catalogue } from './registry/catalogue.ts';
 import type { CustomResourceDefinition } from './registry/custom.ts';
 import { Writer, type User } from './registry/writer.ts';
@@ -22,6 +31,8 @@ import { makeDurable } from './store/sqlite-journal.ts';
 import { Store } from './store/store.ts';
 import { StatusError } from './status.ts';
 
+/** Source: kube-apiserver gives a conversion webhook 30 seconds. */
+const CONVERSION_TIMEOUT_MS = 30_000;
 const SYSTEM_NAMESPACES = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 const ADMIN: User = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
 
@@ -99,6 +110,16 @@ async function loadIdentity(dir: string | undefined, now: Date): Promise<Identit
   return made;
 }
 
+/** The key of service-account tokens, kept beside the certificates so that tokens outlive a restart. */
+async function loadSigningKey(dir: string | undefined): Promise<string> {
+  if (dir === undefined) return makeSigningKey();
+  const path = join(dir, 'sa.key');
+  if (existsSync(path)) return readFile(path, 'utf8');
+  const key = makeSigningKey();
+  await writeFile(path, key, { mode: 0o600 });
+  return key;
+}
+
 function kubeconfigFor(url: string, { authority, admin }: Identity): string {
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
   return `apiVersion: v1
@@ -167,9 +188,14 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const catalogue = new Catalogue();
   for (const definition of builtinResources) catalogue.add(definition);
   const fields = new ManagedFields(now);
+  const rbac = new Rbac(store);
+  const serviceAccounts = new ServiceAccountTokens({ key: await loadSigningKey(options.dir), store, now });
+  const authenticator = new Authenticator({ tokens: options.tokens ?? new Map(), serviceAccounts });
+  const presenter = new Presenter((webhook, review) => callWebhook({ config: webhook.clientConfig ?? {}, body: review, timeoutMs: CONVERSION_TIMEOUT_MS }));
   const writer = new Writer({
     store,
-    admission: { mutate: (_attributes, object) => Promise.resolve(object), validate: () => Promise.resolve() },
+    presenter,
+    admission: chainAdmission([escalationAdmission(rbac)]),
     fields,
     now,
     random: Math.random,
@@ -180,10 +206,12 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   let port = options.port ?? 0;
   const handler = new Handler({
     store,
+    presenter,
     catalogue,
     writer,
     fields,
-    authenticator: new Authenticator(options.tokens ?? new Map()),
+    access: new Access({ authenticator, rbac }),
+    reviews: new Reviews({ rbac, authenticator, serviceAccounts, store, now }),
     log,
     faults,
     address: () => `127.0.0.1:${port}`,
@@ -231,6 +259,15 @@ async function bootstrap(writer: Writer, catalogue: Catalogue, store: Store, crd
   for (const name of SYSTEM_NAMESPACES) {
     if (store.collection('/namespaces').get(name) !== undefined) continue;
     await writer.create(namespaces, undefined, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, context);
+  }
+  for (const [plural, objects] of [
+    ['clusterroles', bootstrapClusterRoles],
+    ['clusterrolebindings', bootstrapClusterRoleBindings],
+  ] as const) {
+    const definition = catalogue.find('rbac.authorization.k8s.io', 'v1', plural);
+    const collection = store.collection(`rbac.authorization.k8s.io/${plural}`);
+    const missing = objects.filter((object) => collection.get(object.metadata.name ?? '') === undefined);
+    if (definition !== undefined) await Promise.all(missing.map((object) => writer.create(definition, undefined, object, context)));
   }
   for (const crd of crds) {
     const name = crd.metadata.name ?? '';

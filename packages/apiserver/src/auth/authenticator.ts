@@ -1,47 +1,72 @@
-// Who is asking: a client certificate signed by our CA, or a bearer token that we know.
+// Who is asking: a client certificate signed by our CA, a bearer token that we know or signed ourselves, or nobody
+// in particular. Wrong credentials are refused; none at all make an anonymous user, who may read little.
 import type { IncomingMessage } from 'node:http';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
-import type { ResourcePath } from '../http/request-info.ts';
-import type { ResourceDefinition, Verb } from '../registry/resource.ts';
 import type { User } from '../registry/writer.ts';
+import { unauthorized } from '../status.ts';
+import { ISSUER, type ServiceAccountTokens, type Verified } from './service-account-tokens.ts';
 
-const AUTHENTICATED = 'system:authenticated';
-const MASTERS = 'system:masters';
+export const AUTHENTICATED = 'system:authenticated';
+export const UNAUTHENTICATED = 'system:unauthenticated';
+export const ANONYMOUS: User = { name: 'system:anonymous', groups: [UNAUTHENTICATED] };
 
-export interface Question {
-  verb: Verb;
-  definition: ResourceDefinition;
-  target: ResourcePath;
+/** The audiences that stand for this server. */
+export const OWN_AUDIENCES: readonly string[] = [ISSUER];
+
+export interface AuthenticatorOptions {
+  /** Static bearer tokens and whom they stand for. */
+  tokens: ReadonlyMap<string, User>;
+  serviceAccounts: ServiceAccountTokens;
 }
 
 export class Authenticator {
-  readonly #tokens: ReadonlyMap<string, User>;
+  readonly #options: AuthenticatorOptions;
+  /** A connection keeps its certificate; undefined for one without. */
+  readonly #bySocket = new WeakMap<object, User | 'refused' | 'none'>();
 
-  /** @param tokens static bearer tokens and whom they stand for */
-  constructor(tokens: ReadonlyMap<string, User>) {
-    this.#tokens = tokens;
+  constructor(options: AuthenticatorOptions) {
+    this.#options = options;
   }
 
-  /** undefined when the credentials are missing or wrong. */
-  authenticate(request: IncomingMessage, certificate: PeerCertificate | undefined): User | undefined {
-    const authorized = (request.socket as TLSSocket).authorized;
-    if (authorized && certificate?.subject !== undefined) return fromCertificate(certificate);
-    const token = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1];
-    return token === undefined ? undefined : this.#tokens.get(token);
+  /** @throws StatusError 401 for credentials that are wrong */
+  authenticate(request: IncomingMessage): User {
+    const byCertificate = this.#certificateUser(request.socket as TLSSocket);
+    if (typeof byCertificate === 'object') return byCertificate;
+    const token = /^Bearer\s+(\S+)\s*$/i.exec(request.headers.authorization ?? '')?.[1];
+    const byToken = token === undefined ? undefined : this.review(token, OWN_AUDIENCES)?.user;
+    if (byToken !== undefined) return byToken;
+    if (token !== undefined || byCertificate === 'refused') throw unauthorized();
+    return ANONYMOUS;
   }
 
-  /** undefined when it is allowed, else the end of the sentence that refuses it. */
-  authorize(user: User, { verb, definition, target }: Question): string | undefined {
-    if (user.groups.includes(MASTERS)) return undefined;
-    const where = target.namespace === undefined ? 'at the cluster scope' : `in the namespace "${target.namespace}"`;
-    return `User "${user.name}" cannot ${verb} resource "${definition.plural}" in API group "${definition.group}" ${where}`;
+  /** Whom a bearer token stands for, and for which of the audiences it is good. */
+  review(token: string, audiences: readonly string[]): Verified | undefined {
+    const known = this.#options.tokens.get(token);
+    if (known === undefined) return this.#options.serviceAccounts.verify(token, audiences);
+    const groups = known.groups.includes(AUTHENTICATED) ? known.groups : [...known.groups, AUTHENTICATED];
+    return { user: { ...known, groups }, audiences: audiences.filter((audience) => OWN_AUDIENCES.includes(audience)) };
+  }
+
+  #certificateUser(socket: TLSSocket): User | 'refused' | 'none' {
+    let user = this.#bySocket.get(socket);
+    if (user === undefined) {
+      const certificate = socket.getPeerCertificate?.() as PeerCertificate | undefined;
+      const isGiven = certificate?.subject !== undefined;
+      user = !isGiven ? 'none' : socket.authorized ? fromCertificate(certificate) : 'refused';
+      this.#bySocket.set(socket, user);
+    }
+    return user;
   }
 }
 
 /** Common name → user, organizations → groups. Source: Kubernetes docs, "X509 client certificates". */
-function fromCertificate({ subject }: PeerCertificate): User {
+function fromCertificate({ subject, fingerprint256 }: PeerCertificate): User {
   const organizations = subject.O;
   const groups = organizations === undefined ? [] : Array.isArray(organizations) ? organizations : [organizations];
   const name = subject.CN as string | string[];
-  return { name: Array.isArray(name) ? (name[0] ?? '') : name, groups: [...groups, AUTHENTICATED] };
+  return {
+    name: Array.isArray(name) ? (name[0] ?? '') : name,
+    groups: [...groups, AUTHENTICATED],
+    extra: { 'authentication.kubernetes.io/credential-id': [`X509SHA256=${fingerprint256.replaceAll(':', '').toLowerCase()}`] },
+  };
 }

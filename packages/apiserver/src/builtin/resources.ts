@@ -7,6 +7,7 @@ interface Page {
   kind: string;
   plural?: string;
   verbs?: readonly Verb[];
+  subresources?: readonly string[];
   short?: readonly string[];
   categories?: readonly string[];
   cluster?: boolean;
@@ -17,7 +18,7 @@ interface Page {
 
 function define(group: string, version: string, pages: readonly Page[]): ResourceDefinition[] {
   return pages.map(
-    ({ kind, verbs = ALL_VERBS, plural = `${kind.toLowerCase()}s`, short = [], categories = [], cluster = false, selectable = [], strategy = {}, columns = [] }) => ({
+    ({ kind, verbs = ALL_VERBS, subresources = [], plural = `${kind.toLowerCase()}s`, short = [], categories = [], cluster = false, selectable = [], strategy = {}, columns = [] }) => ({
       group,
       version,
       plural,
@@ -32,7 +33,7 @@ function define(group: string, version: string, pages: readonly Page[]): Resourc
       columns,
       schema: undefined,
       custom: false,
-      subresources: [],
+      subresources,
       strategy: { hasStatus: false, hasGeneration: false, allowsUnconditionalUpdate: true, ...strategy },
     }),
   );
@@ -45,7 +46,7 @@ export const builtinResources: readonly ResourceDefinition[] = [
     { kind: 'Namespace', verbs: ALL_VERBS.filter((verb) => verb !== 'deletecollection'), short: ['ns'], cluster: true, selectable: ['status.phase'], strategy: kinds.namespace },
     { kind: 'ConfigMap', short: ['cm'], strategy: kinds.configMap },
     { kind: 'Secret', selectable: ['type'], strategy: kinds.secret },
-    { kind: 'ServiceAccount', short: ['sa'], strategy: { returnsDeletedObject: true } },
+    { kind: 'ServiceAccount', short: ['sa'], subresources: ['token'], strategy: { returnsDeletedObject: true } },
     { kind: 'PersistentVolume', short: ['pv'], cluster: true, strategy: kinds.persistentVolume },
     { kind: 'PersistentVolumeClaim', short: ['pvc'], strategy: kinds.persistentVolumeClaim },
     {
@@ -81,6 +82,17 @@ export const builtinResources: readonly ResourceDefinition[] = [
     { kind: 'RoleBinding', strategy: { nameRule: 'path' } },
     { kind: 'ClusterRole', cluster: true, strategy: { nameRule: 'path' } },
     { kind: 'ClusterRoleBinding', cluster: true, strategy: { nameRule: 'path' } },
+  ]),
+  // Questions, answered and never stored; see auth/reviews.ts.
+  ...define('authentication.k8s.io', 'v1', [
+    { kind: 'TokenReview', cluster: true, verbs: ['create'] },
+    { kind: 'SelfSubjectReview', cluster: true, verbs: ['create'] },
+  ]),
+  ...define('authorization.k8s.io', 'v1', [
+    { kind: 'LocalSubjectAccessReview', verbs: ['create'] },
+    { kind: 'SelfSubjectAccessReview', cluster: true, verbs: ['create'] },
+    { kind: 'SelfSubjectRulesReview', cluster: true, verbs: ['create'] },
+    { kind: 'SubjectAccessReview', cluster: true, verbs: ['create'] },
   ]),
   ...define('admissionregistration.k8s.io', 'v1', [
     { kind: 'ValidatingWebhookConfiguration', cluster: true, categories: ['api-extensions'], strategy: { hasGeneration: true } },

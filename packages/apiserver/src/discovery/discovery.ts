@@ -40,7 +40,7 @@ function resourcesOf(definition: ResourceDefinition): ApiResource[] {
     verbs: verbsOf(definition),
     ...(shortNames.length === 0 ? {} : { shortNames }),
     ...(categories.length === 0 ? {} : { categories }),
-    storageVersionHash: storageVersionHash(definition),
+    ...(definition.verbs.includes('get') ? { storageVersionHash: storageVersionHash(definition) } : {}),
   };
   const below = subresourcesOf(definition).map(({ name, verbs: allowed, kind: own }) => ({
     name: `${plural}/${name}`,
@@ -70,6 +70,7 @@ function subresourcesOf({ strategy, scale, group: name, plural }: ResourceDefini
   return [
     ...(name === '' && plural === 'namespaces' ? [{ name: 'finalize', verbs: ['update'] }] : []),
     ...(scale === undefined ? [] : [{ name: 'scale', verbs: READ_WRITE, kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' } }]),
+    ...(name === '' && plural === 'serviceaccounts' ? [{ name: 'token', verbs: ['create'], kind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' } }] : []),
     ...(strategy.hasStatus ? [{ name: 'status', verbs: READ_WRITE }] : []),
   ];
 }

@@ -1,10 +1,11 @@
 // From a request to an answer: authentication, authorization, the resource and the verb, and a Status for all
 // that goes wrong. One function per kind of request; the rules are elsewhere.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { TLSSocket } from 'node:tls';
 import { parseJson, stringifyJson, type KubeObject, type Status } from '@snapshot-stack/api-types';
-import type { Authenticator } from '../auth/authenticator.ts';
+import type { Access } from '../auth/access.ts';
+import type { Reviews } from '../auth/reviews.ts';
 import { scaleOf, withScale } from '../crd/scale.ts';
+import type { Presenter } from '../crd/presenter.ts';
 import { inVersion } from '../crd/versions.ts';
 import * as discovery from '../discovery/discovery.ts';
 import type { Faults } from '../faults/faults.ts';
@@ -18,10 +19,10 @@ import { PROTOBUF, decodeProtobuf } from '../protobuf/decode.ts';
 import type { Catalogue } from '../registry/catalogue.ts';
 import { groupVersionOf, storageKeyOf, type ResourceDefinition, type Verb } from '../registry/resource.ts';
 import { keyFor, type DeleteRequest, type User, type WriteContext, type Writer } from '../registry/writer.ts';
-import { StatusError, badRequest, conflict, forbidden, methodNotAllowed, resourceNotFound, unauthorized, invalid, notFound } from '../status.ts';
+import { StatusError, badRequest, conflict, methodNotAllowed, resourceNotFound, invalid, notFound } from '../status.ts';
 import type { FieldError } from '../schema/field-error.ts';
 import type { JsonObject } from '../schema/schema.ts';
-import type { Entry, Store } from '../store/store.ts';
+import { Entry, type Store } from '../store/store.ts';
 import { negotiate, type Form } from './accept.ts';
 import { readBody, sendBody } from './body.ts';
 import { checkPatchOptions, checkPatched, checkWriteOptions, decodeBody, readJson } from './decode.ts';
@@ -42,9 +43,12 @@ const VERSION = {
 
 export interface HandlerOptions {
   store: Store;
+  /** Shows stored objects in the version of a request. */
+  presenter: Presenter;
   catalogue: Catalogue;
   writer: Writer;
-  authenticator: Authenticator;
+  access: Access;
+  reviews: Reviews;
   fields: ManagedFields;
   log: RequestLog;
   faults: Faults;
@@ -82,11 +86,11 @@ export class Handler {
     const record = this.#options.log.start(request, response);
     try {
       const url = new URL(request.url ?? '/', 'https://server');
-      const user = this.#options.authenticator.authenticate(request, (request.socket as TLSSocket).getPeerCertificate?.());
-      record.user = user?.name ?? '';
+      const user = this.#options.access.authenticate(request);
+      record.user = user.name;
       await this.#options.faults.beforeRequest(record, response);
-      if (user === undefined) throw unauthorized();
-      await this.#route({ request, response, query: url.searchParams, path: url.pathname, user });
+      const acting = this.#options.access.admit(request, url, user);
+      await this.#route({ request, response, query: url.searchParams, path: url.pathname, user: acting });
     } catch (error) {
       await this.#fail(request, response, error);
     }
@@ -185,8 +189,6 @@ export class Handler {
   async #resource(call: ResourceCall): Promise<void> {
     const { verb, definition } = call;
     if (!definition.verbs.includes(verb)) throw methodNotAllowed();
-    const denied = this.#options.authenticator.authorize(call.user, { verb, definition, target: call.target });
-    if (denied !== undefined) throw forbidden({ group: definition.group, kind: definition.plural }, call.target.name ?? '', denied);
     switch (verb) {
       case 'get':
         return this.#get(call);
@@ -210,11 +212,12 @@ export class Handler {
   async #get({ definition, target, request, response, query }: ResourceCall): Promise<void> {
     const entry = getObject(this.#options.store, definition, target.namespace, target.name ?? '');
     const form = negotiate(request.headers.accept, query);
-    if (target.subresource === 'scale') return this.#send({ request, response }, 200, form, shownScale(definition, inVersion(definition, entry.object)));
-    if (form.kind === 'object' && form.mediaType === 'application/json') {
-      return sendBody(request, response, 200, 'application/json', `${show(definition, entry.object, entry.json)}\n`);
+    if (target.subresource === 'scale') return this.#send({ request, response }, 200, form, shownScale(definition, await this.#options.presenter.present(definition, entry.object)));
+    const shown = await this.#options.presenter.present(definition, entry.object);
+    if (shown === entry.object && form.kind === 'object' && form.mediaType === 'application/json') {
+      return sendBody(request, response, 200, 'application/json', `${entry.json}\n`);
     }
-    await this.#send({ request, response }, 200, form, inVersion(definition, entry.object), definition);
+    await this.#send({ request, response }, 200, form, shown, definition);
   }
 
   /** Sends one object in the form that was asked for. */
@@ -232,16 +235,28 @@ export class Handler {
   async #list(call: ResourceCall): Promise<void> {
     const form = negotiate(call.request.headers.accept, call.query);
     const result = this.#options.faults.list(call.definition, () => listObjects(this.#options.store, call.definition, call.target.namespace, call.query));
-    if (form.kind === 'object' && form.mediaType === 'application/json') return sendBody(call.request, call.response, 200, 'application/json', listText(result));
+    if (form.kind === 'object' && form.mediaType === 'application/json') {
+      return sendBody(call.request, call.response, 200, 'application/json', listText(await this.#converted(result)));
+    }
     await this.#sendList(call, result, form);
+  }
+
+  /** The list in its version, as far as that takes a webhook. */
+  async #converted(result: ListResult): Promise<ListResult> {
+    const { presenter } = this.#options;
+    if (!result.entries.some((entry) => presenter.needsWebhook(result.definition, entry.object))) return result;
+    const entries = await Promise.all(
+      result.entries.map(async (entry) => new Entry(entry.key, await presenter.present(result.definition, entry.object), entry.revision)),
+    );
+    return { ...result, entries };
   }
 
   async #sendList({ request, response, definition }: ResourceCall, result: ListResult, form: Form): Promise<void> {
     if (form.kind === 'object') {
-      const list = parseJson(listText(result)) as KubeObject;
+      const list = parseJson(listText(await this.#converted(result))) as KubeObject;
       return sendBody(request, response, 200, form.mediaType, await yamlText(list));
     }
-    const objects = result.entries.map((entry) => inVersion(definition, entry.object));
+    const objects = await Promise.all(result.entries.map((entry) => this.#options.presenter.present(definition, entry.object)));
     const metadata = listMetadata(result);
     const shown =
       form.kind === 'table'
@@ -260,7 +275,7 @@ export class Handler {
       query,
       matches,
       response,
-      show: watchShow(definition, negotiate(call.request.headers.accept, query)),
+      show: watchShow(definition, negotiate(call.request.headers.accept, query), this.#options.presenter),
       onOpen: (cut) => this.#options.faults.watching(definition, cut),
     });
     return Promise.resolve();
@@ -268,11 +283,24 @@ export class Handler {
 
   async #create(call: ResourceCall): Promise<void> {
     const { definition, target } = call;
+    if (this.#options.reviews.answers(definition.group) || target.subresource === 'token') return this.#review(call);
     if (definition.namespaced && target.namespace === undefined) throw methodNotAllowed();
     if (target.name !== undefined && !definition.custom) throw methodNotAllowed();
     const body = await this.#object(call, 'CreateOptions');
     const written = await this.#options.writer.create(definition, target.namespace, body, this.#context(call, 'CreateOptions'), target.name);
     await this.#answer(call, 201, written.object);
+  }
+
+  /** Questions are answered and forgotten. */
+  async #review(call: ResourceCall): Promise<void> {
+    const { definition, target, user } = call;
+    if (target.subresource === 'token') {
+      const answer = this.#options.reviews.requestToken(await this.#object(call, 'CreateOptions'), target.namespace ?? '', target.name ?? '');
+      return this.#send(call, 201, negotiate(call.request.headers.accept, call.query), answer);
+    }
+    if (definition.namespaced && target.namespace === undefined) throw methodNotAllowed();
+    const answer = this.#options.reviews.answer(await this.#object(call, 'CreateOptions'), user, target.namespace);
+    await this.#send(call, 201, negotiate(call.request.headers.accept, call.query), answer);
   }
 
   async #update(call: ResourceCall): Promise<void> {
@@ -397,6 +425,7 @@ export class Handler {
     const fieldValidation = checkWriteOptions(query, options);
     const object = await decodeBody({ contentType, bytes: await readBody(request), definition: decodedAs(definition, target), fieldValidation, warn });
     if (target.subresource === 'scale') return object;
+    if (target.subresource === 'token') return { ...object, apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' };
     object.apiVersion = groupVersionOf(definition);
     object.kind = definition.kind;
     object.metadata ??= {};
@@ -423,7 +452,8 @@ export class Handler {
 
   async #answer({ definition, target, request, response, query }: ResourceCall, status: number, object: KubeObject): Promise<void> {
     if (definition.plural === 'customresourcedefinitions') await this.#options.onDefinitions();
-    const shown = target.subresource === 'scale' ? shownScale(definition, object) : inVersion(definition, object);
+    const current = await this.#options.presenter.present(definition, object);
+    const shown = target.subresource === 'scale' ? shownScale(definition, current) : current;
     await this.#send({ request, response }, status, negotiate(request.headers.accept, query), shown, target.subresource === 'scale' ? undefined : definition);
   }
 }
@@ -449,7 +479,7 @@ async function yamlText(object: KubeObject): Promise<string> {
 }
 
 /** How a watch shows an entry; undefined when it is shown as it is stored. */
-function watchShow(definition: ResourceDefinition, form: Form): Show | undefined {
+function watchShow(definition: ResourceDefinition, form: Form, presenter: Presenter): Show | undefined {
   if (form.kind === 'partial') return ({ object }) => stringifyJson(partialOf(object));
   if (form.kind === 'table') {
     let withoutColumns = false;
@@ -462,7 +492,10 @@ function watchShow(definition: ResourceDefinition, form: Form): Show | undefined
   }
   const { origin } = definition;
   if (origin === undefined || origin.spec.versions.length < 2) return undefined;
-  return (entry) => show(definition, entry.object, entry.json);
+  return (entry) => {
+    if (!presenter.needsWebhook(definition, entry.object)) return show(definition, entry.object, entry.json);
+    return presenter.present(definition, entry.object).then(stringifyJson);
+  };
 }
 
 const itemTexts = new WeakMap<Entry, string>();
@@ -515,6 +548,7 @@ function mediaTypeOf(request: IncomingMessage): string {
 
 /** The body of a scale subresource is a Scale, whatever the resource. */
 function decodedAs(definition: ResourceDefinition, target: ResourcePath): ResourceDefinition {
+  if (target.subresource === 'token') return { ...definition, group: 'authentication.k8s.io', kind: 'TokenRequest' };
   if (target.subresource !== 'scale') return definition;
   const { origin: _origin, scale: _scale, ...rest } = definition;
   return { ...rest, group: 'autoscaling', version: 'v1', kind: 'Scale', custom: false, schema: undefined };
