@@ -1,7 +1,9 @@
 // The whole stack as separate processes on one machine, for the demo, the benchmarks and e2e. A component
 // that dies is started again, as kubelet would do it, a bounded number of times.
 import { existsSync } from 'node:fs';
+import { once } from 'node:events';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { createClient, loadConnection, type Client, type Connection } from '@snapshot-stack/runtime';
 import { COMPONENTS, commandOf, paths, type ComponentName, type StackLayout } from './components.ts';
 import { ManagedProcess, tailOf, type ProcessExit } from './managed-process.ts';
@@ -136,6 +138,16 @@ async function apiServerReady(layout: StackLayout, apiserver: ManagedProcess): P
   throw new LocalStackError(`the API server was not ready within ${READY_WITHIN_MS / 1000} s; its last words:\n${tailOf(log)}`);
 }
 
+/** A port that is free now. The API server keeps it over restarts, since everybody else knows it by its address. */
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
+
 /**
  * Starts the stack. The API server is ready on return; the others come up by themselves and may be used at
  * once, since everything is asked for through the API.
@@ -146,7 +158,7 @@ export async function startLocalStack(options: LocalStackOptions, onFailure: (er
   const layout: StackLayout = {
     dir: options.dir,
     stateDir: options.stateDir ?? `${options.dir}/state`,
-    port: options.port ?? 0,
+    port: options.port || (await freePort()),
     nodeName: options.nodeName ?? 'laptop',
     driverName: options.driverName ?? 'hostpath.csi.k8s.io',
     extraFlags: options.extraFlags ?? {},

@@ -47,10 +47,12 @@ async function apply<T extends KubeObject>({ stack, signal }: Job, resource: Res
 /** A pod that uses the claim; resolves with where its volume is mounted. */
 async function mounted(job: Job, podName: string, claimName: string): Promise<string> {
   const { stack, signal } = job;
+  const claimRef = { name: claimName, namespace: NAMESPACE };
+  await waitFor(stack.client, persistentVolumeClaims, claimRef, 'bound', (object) => object.status?.phase === 'Bound', signal);
   await apply(job, pods, podUsing(podName, claimName));
   const ref = { name: podName, namespace: NAMESPACE };
   const pod = await waitFor(stack.client, pods, ref, 'running', (object) => object.status?.phase === 'Running', signal);
-  const bound = await stack.client.get(persistentVolumeClaims, { name: claimName, namespace: NAMESPACE }, { signal });
+  const bound = await stack.client.get(persistentVolumeClaims, claimRef, { signal });
   return publishedPath(stack.layout, pod.metadata.uid ?? '', bound.spec.volumeName ?? '');
 }
 
