@@ -9,24 +9,39 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startApiServer, type ApiServer } from '@snapshot-stack/apiserver';
-import { persistentVolumeClaims, persistentVolumes, volumeSnapshotClasses, volumeSnapshots } from '@snapshot-stack/api-types';
+import {
+  Finalizer,
+  nanosToTimestamp,
+  persistentVolumeClaims,
+  persistentVolumes,
+  volumeSnapshotClasses,
+  volumeSnapshotContents,
+  volumeSnapshots,
+} from '@snapshot-stack/api-types';
 import { connectCsi } from '@snapshot-stack/csi';
 import { paths, startLocalStack, type LocalStack } from '@snapshot-stack/local-stack';
 import { createClient, defineFlags, loadConnection, type Client } from '@snapshot-stack/runtime';
 import { usageOf, type ProcessUsage } from './process-usage.ts';
 
 const flags = defineFlags({
+  help: { type: 'bool', default: false, help: 'Print this and exit' },
   n: { type: 'int', default: 500, help: 'How many snapshots' },
   json: { type: 'bool', default: false, help: 'Print one JSON object' },
   kubeconfig: { type: 'string', default: '', help: 'Use this cluster instead of an own one' },
   namespace: { type: 'string', default: 'default', help: 'Namespace of the claim, with --kubeconfig' },
   claim: { type: 'string', default: 'data', help: 'Claim to snapshot, with --kubeconfig' },
   class: { type: 'string', default: 'bench', help: 'VolumeSnapshotClass, with --kubeconfig' },
+  existing: { type: 'int', default: 0, help: 'Ready snapshots that are there before; only with an own cluster' },
   timeout: { type: 'duration', default: 300_000, help: 'When to give up' },
 });
 
+const DEFAULT_DRIVER = 'hostpath.csi.k8s.io';
+
 export interface SnapshotsReport {
   n: number;
+  /** Snapshots that were there before, and how long from starting the processes to the first new one being ready. */
+  existing?: number;
+  startToFirstReadyMs?: number;
   /** From creating a VolumeSnapshot to its being ready. */
   readyMs: { p50: number; p99: number; max: number };
   /** From deleting a VolumeSnapshot to its being gone. */
@@ -56,9 +71,13 @@ interface Own {
 }
 
 /** Runs the bench and prints its report. @returns the exit code */
-export async function benchSnapshots(argv: readonly string[]): Promise<number> {
+export async function benchSnapshots(argv: readonly string[], signal: AbortSignal): Promise<number> {
   const options = flags.parse(argv);
-  const report = options.kubeconfig === '' ? await onOwnStack(options.n, options.timeout) : await onCluster(options);
+  if (options.help) {
+    process.stdout.write(flags.usage('bench snapshots'));
+    return 0;
+  }
+  const report = options.kubeconfig === '' ? await onOwnStack(options, signal) : await onCluster(options);
   process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : describe(report));
   return 0;
 }
@@ -79,26 +98,62 @@ async function onCluster(options: {
   }
 }
 
-async function onOwnStack(n: number, timeoutMs: number): Promise<SnapshotsReport> {
+async function onOwnStack({ n, existing, timeout }: { n: number; existing: number; timeout: number }, signal: AbortSignal): Promise<SnapshotsReport> {
   const dir = await mkdtemp(join(tmpdir(), 'bench-snapshots-'));
   const crds = fileURLToPath(new URL('../../../packages/api-types/crds', import.meta.url));
   const api = await startApiServer({ crds: [crds], dir: join(dir, 'apiserver') });
   let stack: LocalStack | undefined;
   try {
-    const components = ['hostpath-driver', 'snapshot-controller', 'csi-snapshotter'] as const;
-    stack = await startLocalStack({ dir, components }, (error) => {
-      throw error;
-    });
     const client = createClient(api.adminConnection, { userAgent: 'bench/1', maxSockets: 32 });
-    const target = await prepare(client, stack);
-    const report = await measure(target, n, timeoutMs, { api, stack });
+    await addExisting(client, existing);
+    const failed = Promise.withResolvers<never>();
+    signal.addEventListener('abort', () => failed.reject(signal.reason as Error), { once: true });
+    const start = performance.now();
+    stack = await startLocalStack({ dir, components: ['hostpath-driver', 'snapshot-controller', 'csi-snapshotter'] }, failed.reject);
+    const target = await Promise.race([prepare(client, stack), failed.promise]);
+    const startToFirstReadyMs = Math.round(performance.now() - start);
+    const report = await Promise.race([measure(target, n, timeout, { api, stack }), failed.promise]);
     client.close();
-    return report;
+    return { ...report, existing, startToFirstReadyMs };
   } finally {
     await stack?.stop();
     await api.stop();
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+/** Snapshots as they are long after they were taken: ready, bound, held. The driver is never asked about them. */
+async function addExisting(client: Client, count: number): Promise<void> {
+  const CONCURRENT = 32;
+  let next = 0;
+  const add = async (): Promise<void> => {
+    for (let index = next++; index < count; index = next++) await addReady(client, `existing-${index}`);
+  };
+  await Promise.all(Array.from({ length: CONCURRENT }, add));
+}
+
+async function addReady(client: Client, name: string): Promise<void> {
+  const namespace = 'default';
+  const { metadata } = await client.create(volumeSnapshots, {
+    metadata: { name, namespace, finalizers: [Finalizer.snapshotAsSource, Finalizer.snapshotBound] },
+    spec: { source: { persistentVolumeClaimName: 'old' }, volumeSnapshotClassName: 'bench' },
+  });
+  const content = `snapcontent-${metadata.uid}`;
+  await client.create(volumeSnapshotContents, {
+    metadata: { name: content, finalizers: [Finalizer.content] },
+    spec: {
+      deletionPolicy: 'Delete',
+      driver: DEFAULT_DRIVER,
+      source: { volumeHandle: 'old' },
+      volumeSnapshotClassName: 'bench',
+      volumeSnapshotRef: { name, namespace, uid: metadata.uid ?? '' },
+    },
+  });
+  const creationTime = 1_700_000_000_000_000_000n;
+  const handle = { snapshotHandle: name, creationTime, restoreSize: 1_048_576, readyToUse: true };
+  await client.patch(volumeSnapshotContents, { name: content }, { kind: 'merge', body: { status: handle } }, { subresource: 'status' });
+  const status = { boundVolumeSnapshotContentName: content, creationTime: nanosToTimestamp(creationTime), restoreSize: '1Mi', readyToUse: true };
+  await client.patch(volumeSnapshots, { name, namespace }, { kind: 'merge', body: { status } }, { subresource: 'status' });
 }
 
 /** A class, and a claim bound to a volume that the driver really has. */
@@ -318,7 +373,8 @@ function round(value: number): number {
 
 function describe(report: SnapshotsReport): string {
   const lines = [
-    `${report.n} snapshots of one claim, all asked for at once`,
+    `${report.n} snapshots of one claim, all asked for at once${report.existing ? `, beside ${report.existing} that were there` : ''}`,
+    `  started        ${report.startToFirstReadyMs ?? '?'} ms from starting the processes to the first snapshot`,
     `  ready after    p50 ${report.readyMs.p50} ms, p99 ${report.readyMs.p99} ms; ${report.snapshotsPerSecond} per second`,
     `  gone after     p50 ${report.goneMs.p50} ms, p99 ${report.goneMs.p99} ms; ${report.deletionsPerSecond} per second`,
     `  API writes     ${report.writesPerCreate ?? '?'} per create, ${report.writesPerDelete ?? '?'} per delete`,

@@ -62,7 +62,11 @@ export class Scene implements AsyncDisposable {
     return { workers: 4, retryStartMs: this.#options.retryStartMs ?? 20, retryMaxMs: this.#options.retryMaxMs ?? 200, resyncMs: 0 };
   }
 
-  startController(hooks: ClientHooks = {}, wrap: (client: Client) => Client = (client) => client): Running<SnapshotController> {
+  startController(
+    hooks: ClientHooks = {},
+    wrap: (client: Client) => Client = (client) => client,
+    more: { distributed?: boolean } = {},
+  ): Running<SnapshotController> {
     const client = createClient(this.api.adminConnection, { userAgent: 'snapshot-controller/test' });
     const part = createSnapshotController({
       client: wrap(wrapClient(client, hooks)),
@@ -70,7 +74,7 @@ export class Scene implements AsyncDisposable {
       random: Math.random,
       log,
       metrics: createMetrics(),
-      distributed: false,
+      distributed: more.distributed ?? false,
       recordVolumeMode: true,
       ...this.#common,
     });

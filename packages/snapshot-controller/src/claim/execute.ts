@@ -1,7 +1,7 @@
 // Puts the finalizer on claims that snapshots are taken of, and takes it off. Both happen under one lock per
 // claim: a release that was decided before another snapshot needed the claim, and is carried out after, would
 // leave that snapshot unprotected.
-import { Finalizer, hasFinalizer, isBeingDeleted, persistentVolumeClaims, type PersistentVolumeClaim } from '@snapshot-stack/api-types';
+import { Finalizer, hasFinalizer, isBeingDeleted, keyOf, persistentVolumeClaims, type PersistentVolumeClaim } from '@snapshot-stack/api-types';
 import { KubeError, guarded, isNotFound, type Client } from '@snapshot-stack/runtime';
 import type { Cluster } from '../cluster.ts';
 import { decideClaim } from './decide.ts';
@@ -12,6 +12,7 @@ export class ClaimProtection {
   readonly #client: Client;
   readonly #cluster: Cluster;
   readonly #lock = new KeyedLock();
+  #mayPatch = true;
 
   constructor(client: Client, cluster: Cluster) {
     this.#client = client;
@@ -43,13 +44,26 @@ export class ClaimProtection {
   }
 
   async #write(claim: PersistentVolumeClaim, finalizers: readonly string[], signal: AbortSignal): Promise<void> {
-    const { name = '', namespace } = claim.metadata;
     try {
-      const answer = await this.#client.patch(persistentVolumeClaims, { name, namespace }, guarded(claim, { metadata: { finalizers } }), { signal });
-      this.#cluster.claims.cache.remember(answer);
+      this.#cluster.claims.cache.remember(await this.#send(claim, finalizers, signal));
     } catch (error) {
-      if (isNotFound(error)) throw new KubeError('Conflict', `claim ${namespace}/${name} is gone; looking again`, { cause: error });
+      if (isNotFound(error)) throw new KubeError('Conflict', `claim ${keyOf(claim)} is gone; looking again`, { cause: error });
       throw error;
     }
+  }
+
+  /** A guarded patch; or, under upstream's ClusterRole, which allows only updates of claims, the whole claim. */
+  async #send(claim: PersistentVolumeClaim, finalizers: readonly string[], signal: AbortSignal): Promise<PersistentVolumeClaim> {
+    const { name = '', namespace } = claim.metadata;
+    if (this.#mayPatch) {
+      try {
+        return await this.#client.patch(persistentVolumeClaims, { name, namespace }, guarded(claim, { metadata: { finalizers } }), { signal });
+      } catch (error) {
+        if (KubeError.from(error).code !== 'Forbidden') throw error;
+      }
+    }
+    const replaced = await this.#client.replace(persistentVolumeClaims, { ...claim, metadata: { ...claim.metadata, finalizers: [...finalizers] } }, { signal });
+    this.#mayPatch = false;
+    return replaced;
   }
 }
