@@ -12,12 +12,13 @@ import type { Matcher } from './selectors.ts';
 
 const BOOKMARK_EVERY_MS = 60_000;
 const BUFFER_BYTES_MAX = 32 * 2 ** 20;
+const PENDING_MAX = 1_000;
 const TIMEOUT_MIN_SECONDS = 1_800;
 
 type EventType = 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
 
 /** How an entry is shown to a watcher: as it is, as a Table row, in another version. */
-export type Show = (entry: Entry) => string;
+export type Show = (entry: Entry) => string | Promise<string>;
 
 const encoded = new WeakMap<Entry, Partial<Record<EventType, string>>>();
 
@@ -75,8 +76,12 @@ export function serveWatch(request: WatchRequest): void {
   const backlog = fromState ? [] : collection.since(resumeFrom);
   response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' });
   response.flushHeaders();
-  const line = (type: EventType, entry: Entry): string =>
-    request.show === undefined ? plainLine(type, entry) : `{"type":"${type}","object":${request.show(entry)}}\n`;
+  const line = (type: EventType, entry: Entry): string | Promise<string> => {
+    if (request.show === undefined) return plainLine(type, entry);
+    const shown = request.show(entry);
+    const around = (object: string): string => `{"type":"${type}","object":${object}}\n`;
+    return typeof shown === 'string' ? around(shown) : shown.then(around);
+  };
   const bookmark = (annotations?: Record<string, string>): void => {
     const object: KubeObject = {
       kind: definition.kind,
@@ -96,10 +101,23 @@ export function serveWatch(request: WatchRequest): void {
     closed?.();
     response.end();
   };
-  const write = (text: string): void => {
+  const put = (text: string): void => {
     if (!open) return;
     response.write(text);
     if (response.writableLength > BUFFER_BYTES_MAX) response.destroy();
+  };
+  // Lines keep their order: what comes after one that a conversion webhook has still to make waits for it.
+  let pending = 0;
+  let last = Promise.resolve();
+  const write = (text: string | Promise<string>): void => {
+    if (typeof text === 'string' && pending === 0) return put(text);
+    if (++pending > PENDING_MAX) return void response.destroy();
+    const ready = Promise.resolve(text);
+    ready.catch(() => response.destroy());
+    last = Promise.all([ready, last])
+      .then(([made]) => put(made))
+      .catch(() => {})
+      .finally(() => pending--);
   };
   const tell = (change: Change): void => {
     if (change.revision <= sent && change.revision <= resumeFrom) return;

@@ -1,6 +1,7 @@
 // The rules of ObjectMeta that hold for every kind: names, generated names, what only the server sets, what
 // may change. Source: k8s.io/apimachinery/pkg/api/validation/objectmeta.go.
 import type { KubeObject } from '@snapshot-stack/api-types';
+import { deepEqual } from './deep-equal.ts';
 import { forbidden, invalid, required, tooLong, type FieldError } from '../schema/field-error.ts';
 
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
@@ -35,8 +36,9 @@ export function nameProblems(name: string, rule: NameRule): string[] {
     if (name === '.' || name === '..') return [`may not be '${name}'`];
     return ['/', '%'].filter((bad) => name.includes(bad)).map((bad) => `may not contain '${bad}'`);
   }
+  if (rule === 'label' && name.includes('.')) return ['must not contain dots'];
   const max = rule === 'label' ? LABEL_MAX : NAME_MAX;
-  const problems = name.length > max ? [`must be no more than ${max} bytes`] : [];
+  const problems = name.length > max ? [`must be no more than ${max} characters`] : [];
   const fits = (rule === 'label' ? LABEL : SUBDOMAIN).test(name);
   return fits ? problems : [...problems, rule === 'label' ? LABEL_MESSAGE : SUBDOMAIN_MESSAGE];
 }
@@ -55,7 +57,7 @@ export function qualifiedNameProblems(text: string): string[] {
     else if (!SUBDOMAIN.test(first) || first.length > NAME_MAX) problems.push(`prefix part ${SUBDOMAIN_MESSAGE}`);
   }
   if (name === '') problems.push('name part must be non-empty');
-  else if (name.length > LABEL_MAX) problems.push(`name part must be no more than ${LABEL_MAX} bytes`);
+  else if (name.length > LABEL_MAX) problems.push(`name part must be no more than ${LABEL_MAX} characters`);
   if (!QUALIFIED_NAME.test(name)) problems.push(QUALIFIED_MESSAGE);
   return problems;
 }
@@ -63,7 +65,7 @@ export function qualifiedNameProblems(text: string): string[] {
 function labelErrors(labels: Record<string, string> | undefined): FieldError[] {
   return Object.entries(labels ?? {}).flatMap(([key, value]) => {
     const errors = qualifiedNameProblems(key).map((problem) => invalid('metadata.labels', key, problem));
-    if (value.length > LABEL_MAX) errors.push(invalid('metadata.labels', value, `must be no more than ${LABEL_MAX} bytes`));
+    if (value.length > LABEL_MAX) errors.push(invalid('metadata.labels', value, `must be no more than ${LABEL_MAX} characters`));
     if (!LABEL_VALUE.test(value)) errors.push(invalid('metadata.labels', value, LABEL_VALUE_MESSAGE));
     return errors;
   });
@@ -78,65 +80,89 @@ function annotationErrors(annotations: Record<string, string> | undefined): Fiel
   return bytes > ANNOTATIONS_BYTES_MAX ? [...errors, tooLong('metadata.annotations', ANNOTATIONS_BYTES_MAX)] : errors;
 }
 
+// Source: ValidateOwnerReferences; its paths name no index.
 function ownerErrors(object: KubeObject): FieldError[] {
   const owners = object.metadata.ownerReferences ?? [];
-  const errors = owners.flatMap((owner, index) => {
-    const at = `metadata.ownerReferences[${index}]`;
-    return [
-      ...(owner.apiVersion ? [] : [invalid(`${at}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty')]),
-      ...(owner.kind ? [] : [invalid(`${at}.kind`, owner.kind ?? '', 'must not be empty')]),
-      ...(owner.name ? [] : [invalid(`${at}.name`, owner.name ?? '', 'must not be empty')]),
-      ...(owner.uid ? [] : [invalid(`${at}.uid`, owner.uid ?? '', 'must not be empty')]),
-    ];
-  });
-  const controllers = owners.filter((owner) => owner.controller === true);
-  if (controllers.length > 1) {
-    errors.push(
-      invalid(
-        'metadata.ownerReferences',
-        owners.map((owner) => owner),
-        `Only one reference can have Controller set to true. Found "true" in references for ${controllers[0]?.name ?? ''} and ${controllers[1]?.name ?? ''}`,
-      ),
-    );
-  }
-  return errors;
+  const at = 'metadata.ownerReferences';
+  const errors = owners.flatMap(({ apiVersion, kind, name, uid }) => [
+    ...versionErrors(at, apiVersion),
+    ...(kind ? [] : [invalid(`${at}.kind`, kind ?? '', 'must not be empty')]),
+    ...(name ? [] : [invalid(`${at}.name`, name ?? '', 'must not be empty')]),
+    ...(uid ? [] : [invalid(`${at}.uid`, uid ?? '', 'must not be empty')]),
+    ...(kind === 'Event' && (apiVersion === 'v1' || apiVersion === 'events.k8s.io/v1')
+      ? [invalid(at, { apiVersion, kind, name, uid }, `${apiVersion}, Kind=Event is disallowed from being an owner`)]
+      : []),
+  ]);
+  const [first, second] = owners.filter((owner) => owner.controller === true);
+  if (first === undefined || second === undefined) return errors;
+  const both = `${first.kind}/${first.name} and ${second.kind}/${second.name}`;
+  return [...errors, invalid(at, owners, `Only one reference can have Controller set to true. Found "true" in references for ${both}`)];
 }
 
-function finalizerErrors(finalizers: readonly string[] | undefined): FieldError[] {
-  return (finalizers ?? []).flatMap((finalizer) => {
-    const problems = qualifiedNameProblems(finalizer);
-    if (problems.length > 0) return problems.map((problem) => invalid('metadata.finalizers', finalizer, problem));
-    const known = finalizer === 'orphan' || finalizer === 'foregroundDeletion' || finalizer === 'kubernetes';
-    return finalizer.includes('/') || known
-      ? []
-      : [invalid('metadata.finalizers', finalizer, 'name is neither a standard finalizer name nor is it fully qualified')];
+function versionErrors(at: string, apiVersion: string | undefined): FieldError[] {
+  const parts = (apiVersion ?? '').split('/');
+  const isValid = parts.length <= 2 && parts.at(-1) !== '';
+  return isValid ? [] : [invalid(`${at}.apiVersion`, apiVersion ?? '', 'version must not be empty')];
+}
+
+const STANDARD_FINALIZERS = ['orphan', 'foregroundDeletion', 'kubernetes'];
+
+function finalizerErrors(finalizers: readonly string[] = []): FieldError[] {
+  const both = finalizers.includes('orphan') && finalizers.includes('foregroundDeletion');
+  const errors = finalizers.flatMap((finalizer, index) => {
+    const problems = qualifiedNameProblems(finalizer).map((problem) => invalid('metadata.finalizers', finalizer, problem));
+    if (finalizer.includes('/') || STANDARD_FINALIZERS.includes(finalizer)) return problems;
+    return [...problems, invalid(`metadata.finalizers[${index}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')];
   });
+  const clash = 'finalizer orphan and foregroundDeletion cannot be both set';
+  return both ? [...errors, invalid('metadata.finalizers', finalizers, clash)] : errors;
 }
 
 /** What must hold for the metadata of an object, new or not. */
 export function metadataErrors(object: KubeObject, rule: NameRule): FieldError[] {
   const { name = '', generateName: base = '', labels, annotations, finalizers } = object.metadata;
   const errors: FieldError[] = [];
-  if (base !== '') errors.push(...nameProblems(base.replace(/-$/, ''), rule).map((problem) => invalid('metadata.generateName', base, problem)));
+  if (base !== '') errors.push(...nameProblems(maskTrailingDash(base), rule).map((problem) => invalid('metadata.generateName', base, problem)));
   if (name === '') errors.push(required('metadata.name', 'name or generateName is required'));
   else errors.push(...nameProblems(name, rule).map((problem) => invalid('metadata.name', name, problem)));
   return [...errors, ...labelErrors(labels), ...annotationErrors(annotations), ...ownerErrors(object), ...finalizerErrors(finalizers)];
 }
 
-/** What of the metadata may not change. */
+function maskTrailingDash(base: string): string {
+  return base.length > 1 && base.endsWith('-') ? `${base.slice(0, -2)}a` : base;
+}
+
+const FIXED = ['name', 'namespace', 'uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const;
+
+/**
+ * What of the metadata may not change, each problem as often as kube-apiserver finds it: its registry and the kind's
+ * own validation both look. Source: rest.BeforeUpdate and ValidateObjectMetaAccessorUpdate.
+ */
 export function metadataUpdateErrors(object: KubeObject, old: KubeObject): FieldError[] {
   const errors: FieldError[] = [];
-  const immutable = (field: 'name' | 'namespace' | 'uid' | 'creationTimestamp' | 'deletionTimestamp' | 'deletionGracePeriodSeconds'): void => {
-    const [now, before] = [object.metadata[field], old.metadata[field]];
-    if (now !== before) errors.push(invalid(`metadata.${field}`, now ?? null, 'field is immutable'));
-  };
-  for (const field of ['name', 'namespace', 'uid', 'creationTimestamp'] as const) immutable(field);
   if (old.metadata.deletionTimestamp !== undefined) {
     const added = (object.metadata.finalizers ?? []).filter((finalizer) => !(old.metadata.finalizers ?? []).includes(finalizer));
-    if (added.length > 0) {
-      const list = added.map((finalizer) => JSON.stringify(finalizer)).join(', ');
-      errors.push(forbidden('metadata.finalizers', `no new finalizers can be added if the object is being deleted, found new finalizers []string{${list}}`));
-    }
+    const list = added.map((finalizer) => JSON.stringify(finalizer)).join(', ');
+    const text = `no new finalizers can be added if the object is being deleted, found new finalizers []string{${list}}`;
+    if (added.length > 0) errors.push(forbidden('metadata.finalizers', text));
   }
-  return errors;
+  for (const field of FIXED) {
+    const [now, before] = [object.metadata[field], old.metadata[field]];
+    if (now !== before) errors.push(invalid(`metadata.${field}`, now ?? null, 'field is immutable'));
+  }
+  return [...errors, ...errors];
+}
+
+/** Two references to one owner count as one; kube-apiserver says so in a warning. */
+export function dedupeOwners(object: KubeObject, warn: (message: string) => void): void {
+  const owners = object.metadata.ownerReferences;
+  if (owners === undefined || owners.length < 2) return;
+  const uids = owners.map(({ uid }) => uid);
+  const repeated = [...new Set(uids.filter((uid, index) => uids.indexOf(uid) !== index))];
+  if (repeated.length === 0) return;
+  const list = repeated.join(', ');
+  warn(
+    `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${list}`,
+  );
+  object.metadata.ownerReferences = owners.filter((owner, index) => owners.findIndex((other) => deepEqual(other, owner)) === index);
 }

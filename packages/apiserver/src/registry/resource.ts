@@ -19,8 +19,10 @@ export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | '
 /** What a resource does beyond the rules that all share. All of it is pure; objects may be changed in place. */
 export interface Strategy {
   /** Fills in defaults and drops what a client may not set, before validation. */
-  prepareCreate?(object: KubeObject): void;
+  prepareCreate?(object: KubeObject, now: string): void;
   prepareUpdate?(object: KubeObject, old: KubeObject): void;
+  /** As prepareUpdate, for changes that come through /status. */
+  prepareStatus?(object: KubeObject, old: KubeObject, now: string): void;
   validate?(object: KubeObject, old: KubeObject | undefined): FieldError[];
   /** Changes to the spec do not come through /status, and the other way round; true where the kind has both. */
   hasStatus: boolean;
@@ -34,6 +36,8 @@ export interface Strategy {
   graceSeconds?(object: KubeObject): number;
   /** True while the object may not go although no finalizer holds it (a Namespace's spec.finalizers). */
   isHeld?(object: KubeObject): boolean;
+  /** A deletion does not write deletionGracePeriodSeconds (Namespaces). */
+  hasNoGracePeriod?: boolean;
   /** PUT on a name that does not exist creates it. */
   allowsCreateOnUpdate?: boolean;
   /** PUT without resourceVersion overwrites whatever is there. */

@@ -7,13 +7,13 @@ import { builtinKind } from '../builtin/schemas/catalogue.ts';
 import { normalize } from '../builtin/schemas/normalize.ts';
 import { admitToSchema, instanceErrors } from '../crd/instance.ts';
 import { scaleErrors } from '../crd/scale.ts';
-import { inVersion } from '../crd/versions.ts';
+import type { Presenter } from '../crd/presenter.ts';
 import type { JsonObject } from '../schema/schema.ts';
 import { unknownFields } from '../schema/strict.ts';
 import { MODIFIED, StatusError, alreadyExists, badRequest, conflict, invalid, notFound, type Subject } from '../status.ts';
 import type { Entry, Store } from '../store/store.ts';
 import { deepEqual } from './deep-equal.ts';
-import { generateName, metadataErrors, metadataUpdateErrors } from './metadata.ts';
+import { dedupeOwners, generateName, metadataErrors, metadataUpdateErrors } from './metadata.ts';
 import { groupVersionOf, storageKeyOf, type ResourceDefinition } from './resource.ts';
 
 const GENERATE_TRIES = 8;
@@ -79,6 +79,8 @@ export interface DeleteRequest {
 
 export interface WriterOptions {
   store: Store;
+  /** Shows stored objects in the version of a request. */
+  presenter: Presenter;
   admission: Admission;
   fields: FieldTracker;
   now: () => Date;
@@ -131,7 +133,8 @@ export class Writer {
       metadata.name = generateName(metadata.generateName, this.#options.random);
     this.#ownFields(definition, namespace, draft);
     this.#shape(definition, draft);
-    definition.strategy.prepareCreate?.(draft);
+    dedupeOwners(draft, context.warn);
+    definition.strategy.prepareCreate?.(draft, draft.metadata.creationTimestamp ?? '');
     const attributes = this.#attributes('CREATE', definition, namespace, metadata.name ?? '', undefined, context);
     const owned = this.#track(definition, undefined, draft, undefined, context);
     const tracked = (await this.#options.admission.mutate(attributes, owned, undefined)) as KubeObject;
@@ -159,7 +162,6 @@ export class Writer {
     metadata.uid = randomUUID();
     metadata.creationTimestamp = timestamp(this.#options.now());
     if (namespace !== undefined) metadata.namespace = namespace;
-    delete metadata.generation;
     if (definition.strategy.hasGeneration) metadata.generation = 1;
     if (definition.custom && definition.strategy.hasStatus) delete (draft as unknown as JsonObject)['status'];
   }
@@ -205,19 +207,13 @@ export class Writer {
     for (let attempt = 1; ; attempt++) {
       const current = collection.get(key);
       if (current === undefined) throw notFound(pluralOf(definition), name);
-      const live = inVersion(definition, current.object);
+      const live = await this.#options.presenter.present(definition, current.object);
       const proposed = await change(structuredClone(live));
       const asked = proposed.metadata.resourceVersion ?? '';
+      if (!/^\d*$/.test(asked)) throw new StatusError(500, '', `strconv.ParseUint: parsing ${JSON.stringify(asked)}: invalid syntax`);
       const guarded = asked !== '' && asked !== '0' && asked !== current.object.metadata.resourceVersion;
       if (guarded) throw conflict(pluralOf(definition), name, MODIFIED);
-      const { uid } = proposed.metadata;
-      if (uid !== undefined && uid !== '' && uid !== current.object.metadata.uid) {
-        throw conflict(
-          pluralOf(definition),
-          name,
-          `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.object.metadata.uid ?? ''}`,
-        );
-      }
+      if (context.options['kind'] === 'UpdateOptions') checkUid(definition, key, proposed, current.object);
       const written = await this.#update(definition, namespace, subresource, current, proposed, context);
       if (written !== 'raced') return written;
       if (attempt >= CONFLICT_TRIES) throw conflict(pluralOf(definition), name, MODIFIED);
@@ -232,11 +228,14 @@ export class Writer {
     proposed: KubeObject,
     context: WriteContext,
   ): Promise<Written | 'raced'> {
-    const old = inVersion(definition, current.object);
+    const old = await this.#options.presenter.present(definition, current.object);
     const name = old.metadata.name as string;
     const next = this.#merge(definition, subresource, old, proposed);
     this.#shape(definition, next);
-    if (subresource === undefined) definition.strategy.prepareUpdate?.(next, old);
+    if (subresource === undefined) {
+      dedupeOwners(next, context.warn);
+      definition.strategy.prepareUpdate?.(next, old);
+    } else if (subresource === 'status') definition.strategy.prepareStatus?.(next, old, timestamp(this.#options.now()));
     const attributes = this.#attributes('UPDATE', definition, namespace, name, subresource, context);
     const owned = this.#track(definition, old, next, subresource, context);
     const admitted = (await this.#options.admission.mutate(attributes, owned, old)) as KubeObject;
@@ -266,13 +265,6 @@ export class Writer {
 
   /** What of the proposed object counts, given the path it came through. */
   #merge(definition: ResourceDefinition, subresource: string | undefined, old: KubeObject, proposed: KubeObject): KubeObject {
-    const kept = {
-      uid: old.metadata.uid,
-      creationTimestamp: old.metadata.creationTimestamp,
-      deletionTimestamp: old.metadata.deletionTimestamp,
-      deletionGracePeriodSeconds: old.metadata.deletionGracePeriodSeconds,
-      generation: old.metadata.generation,
-    };
     const [from, to] = [proposed, old] as unknown as [JsonObject, JsonObject];
     if (subresource === 'status' && definition.custom) {
       return {
@@ -281,7 +273,7 @@ export class Writer {
         ...(from['status'] === undefined ? { status: undefined } : { status: from['status'] }),
       } as KubeObject;
     }
-    const metadata = dropUndefined({ ...proposed.metadata, ...kept });
+    const metadata = heldMetadata(proposed.metadata, old.metadata);
     if (subresource === 'status')
       return { ...old, metadata: { ...metadata, finalizers: old.metadata.finalizers }, status: from['status'] } as unknown as KubeObject;
     const status = definition.strategy.hasStatus && to['status'] !== undefined ? { status: to['status'] } : {};
@@ -316,6 +308,9 @@ export class Writer {
     const marked = this.#marked(definition, old, request);
     const gone = mayGo(definition, marked);
     if (gone) {
+      // A deletion that was waiting for its grace ends: agents see the grace of 0 first, as with kube-apiserver.
+      const waited = old.metadata.deletionTimestamp !== undefined && definition.strategy.graceSeconds !== undefined;
+      if (waited && !context.dryRun && !deepEqual(marked, old)) collection.put(current.key, (resourceVersion) => withVersion(marked, resourceVersion));
       const removed = context.dryRun ? undefined : collection.delete(current.key);
       await removed?.durable;
       return definition.strategy.returnsDeletedObject === true ? (removed?.entry.object ?? marked) : deletedStatus(definition, old);
@@ -329,13 +324,16 @@ export class Writer {
   /** The object with all that a deletion leaves on it while something still holds it. */
   #marked(definition: ResourceDefinition, old: KubeObject, request: DeleteRequest): KubeObject {
     const finalizers = finalizersFor(old, request);
-    const grace = Math.max(0, request.gracePeriodSeconds ?? definition.strategy.graceSeconds?.(old) ?? 0);
-    const supportsGrace = definition.strategy.graceSeconds !== undefined && (definition.strategy.graceSeconds(old) > 0 || grace === 0);
-    const seconds = supportsGrace ? grace : 0;
+    const asked = request.gracePeriodSeconds;
+    const most = definition.strategy.graceSeconds?.(old) ?? 0;
+    // Nobody has to be waited for, or the client may say how long; a negative grace stands for one second.
+    const seconds = most === 0 ? 0 : asked === undefined ? most : asked < 0 ? 1 : asked;
     const { deletionTimestamp } = old.metadata;
     const shorter = deletionTimestamp !== undefined && seconds < (old.metadata.deletionGracePeriodSeconds ?? 0);
     const fresh = deletionTimestamp === undefined || shorter;
-    const marks = fresh ? { deletionTimestamp: timestamp(new Date(this.#options.now().getTime() + seconds * 1_000)), deletionGracePeriodSeconds: seconds } : {};
+    const at = timestamp(new Date(this.#options.now().getTime() + seconds * 1_000));
+    const period = definition.strategy.hasNoGracePeriod === true ? {} : { deletionGracePeriodSeconds: seconds };
+    const marks = fresh ? { deletionTimestamp: at, ...period } : {};
     const generation = deletionTimestamp === undefined && old.metadata.generation !== undefined ? { generation: old.metadata.generation + 1 } : {};
     const held = { finalizers: finalizers.length === 0 ? undefined : finalizers };
     const metadata = dropUndefined({ ...old.metadata, ...marks, ...generation, ...held }) as KubeObject['metadata'];
@@ -389,6 +387,30 @@ function checkPreconditions(definition: ResourceDefinition, object: KubeObject, 
       `the ResourceVersion in the precondition (${preconditions.resourceVersion}) does not match the ResourceVersion in record (${resourceVersion ?? ''}). The object might have been modified`,
     );
   }
+}
+
+/** PUT with another uid is about another object. Source: rest.DefaultUpdatedObjectInfo's preconditions. */
+function checkUid(definition: ResourceDefinition, key: string, proposed: KubeObject, current: KubeObject): void {
+  const { uid } = proposed.metadata;
+  if (uid === undefined || uid === '' || uid === current.metadata.uid) return;
+  const path = `/registry/${definition.custom ? `${definition.group}/` : ''}${definition.plural}/${key}`;
+  const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid ?? ''}`;
+  const message = `StorageError: invalid object, Code: 4, Key: ${path}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`;
+  throw conflict(pluralOf(definition), current.metadata.name ?? '', message);
+}
+
+/** The metadata that a change asks for, with what it leaves out or cannot say taken from the old. */
+function heldMetadata(proposed: KubeObject['metadata'], old: KubeObject['metadata']): KubeObject['metadata'] {
+  const held = {
+    namespace: proposed.namespace || old.namespace,
+    uid: proposed.uid || old.uid,
+    creationTimestamp: proposed.creationTimestamp ?? old.creationTimestamp,
+    deletionTimestamp: proposed.deletionTimestamp ?? old.deletionTimestamp,
+    deletionGracePeriodSeconds: proposed.deletionGracePeriodSeconds ?? old.deletionGracePeriodSeconds,
+    generation: old.generation,
+    selfLink: undefined,
+  };
+  return dropUndefined({ ...proposed, ...held }) as KubeObject['metadata'];
 }
 
 function deletedStatus(definition: ResourceDefinition, object: KubeObject): Status {
