@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { connectCsi, type CsiConnection, type VolumeCapability } from '@snapshot-stack/csi';
 
 const MAIN = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const NODE_FLAGS = ['--conditions=@snapshot-stack/source', '--disable-warning=ExperimentalWarning'];
 export const CALL = { timeoutMs: 60_000 };
 
 export function has(command: string): boolean {
@@ -104,10 +105,7 @@ export async function startTestDriver(flags: readonly string[] = [], root?: stri
     start: async () => {
       child = spawn(
         process.execPath,
-        [
-          ...['--conditions=@snapshot-stack/source', '--disable-warning=ExperimentalWarning', MAIN, `--endpoint=unix://${socket}`],
-          ...['--nodeid=node-1', `--statedir=${stateDir}`, '-v=5', ...flags],
-        ],
+        [...NODE_FLAGS, MAIN, `--endpoint=unix://${socket}`, '--nodeid=node-1', `--statedir=${stateDir}`, '-v=5', ...flags],
         { stdio: ['ignore', 'ignore', 'pipe'] },
       );
       child.stderr?.setEncoding('utf8').on('data', (text: string) => (log += text));

@@ -13,7 +13,8 @@ import type { AccessType, Backend, VolumeRow } from '../state/state.ts';
 const DEFAULT_BYTES = 2n ** 30n;
 const BLOCK_BYTES = 4_096n;
 const SECTOR_BYTES = 512n;
-const FS_MIN_BYTES: Record<string, bigint> = { ext4: 2n ** 20n, xfs: 300n * 2n ** 20n, btrfs: 128n * 2n ** 20n };
+// Of xfs and btrfs: below, their own tools refuse to make or to grow them.
+const FS_MIN_BYTES: Record<string, bigint> = { ext4: 2n ** 20n, xfs: 300n * 2n ** 20n, btrfs: 256n * 2n ** 20n };
 const KIND_PARAMETER = 'kind';
 const BACKEND_PARAMETER = 'volumeBackend';
 

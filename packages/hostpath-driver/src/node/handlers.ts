@@ -16,7 +16,7 @@ import { existsSync } from 'node:fs';
 import { lstat, mkdir, open, rm, rmdir, stat, statfs } from 'node:fs/promises';
 import { dirname, isAbsolute, normalize } from 'node:path';
 import type { Driver } from '../driver.ts';
-import { growFileSystem, imageSize } from '../files/images.ts';
+import { growFileSystem, growUnmounted, imageSize } from '../files/images.ts';
 import { attachLoop, bindMount, detachLoops, loopDevicesOf, mountAt, unmount } from '../files/mounts.ts';
 import { run } from '../files/run.ts';
 import { asCsiError, removeVolume } from '../controller/volumes.ts';
@@ -96,10 +96,11 @@ export class NodeVolumes {
   /** Mounts the file system in an image. A copy of an xfs carries its source's identity, which must not matter. */
   async #mountImage(row: VolumeRow, image: string, path: string, capability: VolumeCapability): Promise<void> {
     await mkdir(path, { recursive: true });
+    if (loopDevicesOf(image).length === 0) await growUnmounted(row.fsType, image);
     const device = await attachLoop(image, { readOnly: false });
     const flags = [...mountFlags(capability), ...(row.fsType === 'xfs' ? ['nouuid'] : [])];
     await run('mount', ['-t', row.fsType, ...(flags.length === 0 ? [] : ['-o', flags.join(',')]), device, path]);
-    await growFileSystem(row.fsType, path, device);
+    if (row.fsType !== 'ext4') await growFileSystem(row.fsType, path, device);
     if (row.source === '') await run('chmod', ['0777', path]);
   }
 

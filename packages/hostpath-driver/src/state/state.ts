@@ -108,8 +108,8 @@ export class State {
       throw new StateError(
         `the state file ${path} is missing or empty, but ${data} holds data. Nothing was changed. Restore the file from a copy, or move the data folder away to start empty: without the file nobody knows whose data that is`,
       );
+    this.#database = new DatabaseSync(path);
     try {
-      this.#database = new DatabaseSync(path, { readBigInts: true } as ConstructorParameters<typeof DatabaseSync>[1]);
       // The lock is held for the life of the process and freed by the kernel however that ends.
       this.#database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
       if (!fresh) {
@@ -118,6 +118,7 @@ export class State {
       }
       this.#database.exec(`BEGIN EXCLUSIVE; ${SCHEMA} COMMIT;`);
     } catch (error) {
+      this.#database.close();
       throw explain(path, error as Error);
     }
   }
