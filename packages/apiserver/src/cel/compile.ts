@@ -433,7 +433,8 @@ function call(name: string, operands: readonly Compiled[], candidates: readonly 
   const mayDiffer = operands.some((one) => one.type.kind === 'dyn');
   const run = (frame: Frame): unknown => {
     const args = operands.map((one) => one.run(frame));
-    const chosen = only !== undefined && !mayDiffer ? only : candidates.find((one) => one.args.every((type, index) => fits(args[index], type)));
+    // A field that may be null has the type of what it is otherwise.
+    const chosen = only !== undefined && !mayDiffer && !args.includes(null) ? only : candidates.find((one) => one.args.every((type, index) => fits(args[index], type)));
     if (chosen === undefined) throw noOverload(name);
     charge(frame, 1 + chosen.cost(sizesOf(args)));
     return chosen.run(...args.map((value, index) => adapt(value, chosen.args[index] ?? DYN)));

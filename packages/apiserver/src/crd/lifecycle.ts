@@ -1,19 +1,35 @@
 // What becomes of a CustomResourceDefinition that is written: defaults, status on create and update, and the verdict
 // of the naming and establishing controllers. Source: k8s.io/apiextensions-apiserver, pkg/registry and pkg/controller.
-import type { Definition, DefinitionCondition, DefinitionNames, DefinitionStatus } from './types.ts';
+import type { Definition, DefinitionCondition, DefinitionNames, DefinitionStatus, DefinitionVersion } from './types.ts';
 
 /** The finalizer that keeps a definition until its objects are gone. */
 export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
 
 /** Fills in what a definition leaves out, in place. */
 export function defaultDefinition(definition: Definition): void {
+  complete(definition);
   const { spec } = definition;
-  if (typeof spec?.names !== 'object') return;
   const { names } = spec;
   if ((names.singular ?? '') === '' && typeof names.kind === 'string') names.singular = names.kind.toLowerCase();
   if ((names.listKind ?? '') === '' && (names.kind ?? '') !== '') names.listKind = `${names.kind}List`;
   spec.conversion ??= { strategy: 'None' };
   if (spec.preserveUnknownFields === false) delete spec.preserveUnknownFields;
+}
+
+// What must be there is there, if only as Go's zero value: validation then tells that it is missing.
+function complete(definition: Partial<Definition>): void {
+  const spec: Partial<Definition['spec']> = (definition.spec ??= { group: '', scope: '', names: { plural: '', kind: '' }, versions: [] });
+  spec.group ??= '';
+  spec.scope ??= '';
+  const names: Partial<DefinitionNames> = (spec.names ??= { plural: '', kind: '' });
+  names.plural ??= '';
+  names.kind ??= '';
+  for (const version of (spec.versions ??= [])) {
+    const one: Partial<DefinitionVersion> = version;
+    one.name ??= '';
+    one.served ??= false;
+    one.storage ??= false;
+  }
 }
 
 const storageVersion = (definition: Definition): string | undefined => definition.spec.versions?.find((version) => version.storage)?.name;

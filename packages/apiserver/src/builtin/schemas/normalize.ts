@@ -31,8 +31,18 @@ function normalizeValue(value: unknown, type: FieldType, page: string): void {
   if (type.kind === 'ref') {
     if (isObject(value)) normalize(value, builtinType(qualify(page, type.name)));
   } else if (type.kind === 'list') {
-    if (Array.isArray(value)) for (const item of value) normalizeValue(item, type.of, page);
+    if (Array.isArray(value)) for (const [index, item] of value.entries()) value[index] = normalizeItem(item, type.of, page);
   } else if (type.kind === 'map' && isObject(value)) {
-    for (const item of Object.values(value)) normalizeValue(item, type.of, page);
+    for (const name of Object.keys(value)) {
+      const item = normalizeItem(value[name], type.of, page);
+      if (item !== value[name]) Object.defineProperty(value, name, { value: item, enumerable: true, configurable: true, writable: true });
+    }
   }
+}
+
+// null in a list or map of structs is a struct with nothing in it.
+function normalizeItem(item: unknown, type: FieldType, page: string): unknown {
+  if (item === null && type.kind === 'ref') return {};
+  normalizeValue(item, type, page);
+  return item;
 }
