@@ -229,4 +229,26 @@ describe('a snapshot that is deleted while it is being made', () => {
     await scene.addBoundClaim('data');
     expect(await deleteAtEveryMoment(scene)).toBeGreaterThan(6);
   }, 60_000);
+
+  test.each([false, true])('while its driver takes longer than the timeout (sidecar restarted: %s) leaves nothing behind', async (restarted) => {
+    await using scene = await prepare();
+    // The driver goes on with what its caller has given up.
+    scene.driver.before = (method) => (method === 'CreateSnapshot' ? new Promise((resolve) => setTimeout(resolve, 400)) : undefined);
+    scene.startController();
+    const sidecar = await scene.startSidecar({}, { timeoutMs: 100 });
+    await scene.snapshotOf('data', 'slow', 'fast');
+    await scene.until(volumeSnapshots, 'slow', ({ status }) => status?.error?.message?.includes('DEADLINE_EXCEEDED') === true);
+    await scene.delete(volumeSnapshots, 'slow');
+    if (restarted) {
+      await sidecar.stop();
+      await scene.startSidecar({}, { timeoutMs: 100 });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(await scene.client.find(volumeSnapshots, { name: 'slow', namespace: 'default' }), 'it waits for an answer').toBeDefined();
+    scene.driver.before = () => {};
+    await scene.untilGone(volumeSnapshots, 'slow');
+    await waitFor(() => scene.driver.snapshots.size === 0);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect([...scene.driver.snapshots.values()]).toEqual([]);
+  });
 });

@@ -84,8 +84,13 @@ async function createInput(content: VolumeSnapshotContent, hands: Hands, signal:
   const className = content.spec.volumeSnapshotClassName ?? '';
   const snapshotClass = classes.get(className);
   // A content that is going only needs to learn what there is to delete: the name decides that, not the class.
-  if (snapshotClass === undefined && !isBeingDeleted(content))
-    throw new RequestError(`VolumeSnapshotClass "${className}" does not exist; create it, and it is tried again by itself`);
+  if (snapshotClass === undefined && !isBeingDeleted(content)) {
+    const problem =
+      className === ''
+        ? 'the content names no VolumeSnapshotClass'
+        : `VolumeSnapshotClass "${className}" does not exist; create it, and it is tried again by itself`;
+    throw new RequestError(problem);
+  }
   if (snapshotClass !== undefined && snapshotClass.driver !== driver.name) {
     throw new RequestError(`VolumeSnapshotClass "${className}" is for driver ${snapshotClass.driver}, but the content is for ${driver.name}`);
   }

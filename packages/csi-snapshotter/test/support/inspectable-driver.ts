@@ -45,6 +45,7 @@ export class InspectableDriver {
   #server: CsiServer | undefined;
   #dir = '';
   #serial = 0;
+  readonly #creating = new Set<string>();
 
   constructor(options: InspectableDriverOptions = {}) {
     this.options = options;
@@ -97,9 +98,15 @@ export class InspectableDriver {
     await rm(this.#dir, { recursive: true, force: true });
   }
 
+  /** Calls of the same name never overlap: the specification's answer to the second is ABORTED. */
   async #create({ name, sourceVolumeId, parameters, secrets }: CreateSnapshotRequest): Promise<{ snapshot: Snapshot }> {
-    const snapshot = await this.#around('CreateSnapshot', name, () => this.#cut(name, sourceVolumeId), { parameters, secrets });
-    return { snapshot };
+    if (this.#creating.has(name)) throw new CsiError('ABORTED', `an operation on ${name} is pending`);
+    this.#creating.add(name);
+    try {
+      return { snapshot: await this.#around('CreateSnapshot', name, () => this.#cut(name, sourceVolumeId), { parameters, secrets }) };
+    } finally {
+      this.#creating.delete(name);
+    }
   }
 
   #cut(name: string, volume: string): Snapshot {

@@ -94,7 +94,7 @@ async function perform(action: Action, hands: Hands, latest: Latest, signal: Abo
     case 'markContent':
       return patchContent(latest.of(action.content), { metadata: { annotations: { [Annotation.beingDeleted]: 'yes' } } });
     case 'deleteContent':
-      return deleteContent(action.content, hands, signal);
+      return deleteContent(latest.of(action.content), hands, signal);
     case 'releaseSnapshot': {
       const finalizers = (action.snapshot.metadata.finalizers ?? []).filter((finalizer) => !OUR_FINALIZERS.includes(finalizer));
       return patchSnapshot(latest.of(action.snapshot), { metadata: { finalizers } });
@@ -154,8 +154,9 @@ async function confirmHeld(snapshot: VolumeSnapshot, client: Client, signal: Abo
   return live;
 }
 
+/** Exactly the version that was decided on: a policy that has just become Retain is not overtaken. */
 async function deleteContent(content: VolumeSnapshotContent, { client, cluster }: Hands, signal: AbortSignal): Promise<void> {
-  const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: content.metadata.uid } };
+  const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions: { uid: content.metadata.uid, resourceVersion: content.metadata.resourceVersion } };
   try {
     // Not client.delete: the answer, the content with its deletionTimestamp, keeps the next pass from deleting twice.
     const answer = await client.raw('DELETE', pathOf(volumeSnapshotContents, undefined, content.metadata.name), { body, signal });
