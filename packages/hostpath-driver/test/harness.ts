@@ -103,11 +103,9 @@ export async function startTestDriver(flags: readonly string[] = [], root?: stri
       await end('SIGKILL');
     },
     start: async () => {
-      child = spawn(
-        process.execPath,
-        [...NODE_FLAGS, MAIN, `--endpoint=unix://${socket}`, '--nodeid=node-1', `--statedir=${stateDir}`, '-v=5', ...flags],
-        { stdio: ['ignore', 'ignore', 'pipe'] },
-      );
+      child = spawn(process.execPath, [...NODE_FLAGS, MAIN, `--endpoint=unix://${socket}`, '--nodeid=node-1', `--statedir=${stateDir}`, '-v=5', ...flags], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
       child.stderr?.setEncoding('utf8').on('data', (text: string) => (log += text));
       const failed = once(child, 'exit').then(([code]) => {
         throw new Error(`the driver ended with ${code}: ${log}`);
@@ -193,7 +191,12 @@ export async function makeSnapshot(driver: TestDriver, name: string, sourceVolum
 }
 
 /** Stages and publishes a volume. @returns the path of its folder or device */
-export async function publish(driver: TestDriver, volumeId: string, name: string, options: { capability?: VolumeCapability; readonly?: boolean } = {}): Promise<string> {
+export async function publish(
+  driver: TestDriver,
+  volumeId: string,
+  name: string,
+  options: { capability?: VolumeCapability; readonly?: boolean } = {},
+): Promise<string> {
   const { capability = MOUNT, readonly = false } = options;
   const [stagingTargetPath, targetPath] = [join(driver.dir, `stage-${name}`), join(driver.dir, `target-${name}`)];
   sh(`mkdir -p ${stagingTargetPath}`);

@@ -5,7 +5,21 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { GetMetadataAllocatedResponse } from '@snapshot-stack/csi';
-import { BLOCK, CALL, MiB, canMount, cleanUp, has, hasLoops, makeFileSystemIn, makeSnapshot, makeVolume, sh, startTestDriver, type TestDriver } from './harness.ts';
+import {
+  BLOCK,
+  CALL,
+  MiB,
+  canMount,
+  cleanUp,
+  has,
+  hasLoops,
+  makeFileSystemIn,
+  makeSnapshot,
+  makeVolume,
+  sh,
+  startTestDriver,
+  type TestDriver,
+} from './harness.ts';
 
 const BLOCK_BYTES = 4_096;
 const SEED = 20_261_123;
@@ -69,42 +83,56 @@ describe.each(SYSTEMS)('changed blocks on $type by $method, $blockType', ({ type
   const image = (id: string, folder = 'snapshots'): string => join(driver.stateDir, folder, `${id}.img`);
   let names = 0;
 
-  test.skipIf(missing !== undefined)(`are exact for random writes, holes, sizes and offsets (${ROUNDS} cases, seed ${SEED})${suffix}`, { timeout: 120_000 }, async () => {
-    const writes = fc.array(fc.record({ at: fc.nat(4 * 2 ** 20 - 1), length: fc.integer({ min: 1, max: 40_000 }), kind: fc.constantFrom('data', 'zeros', 'hole') }), { maxLength: 8 });
-    const cases = fc.record({ first: writes, second: writes, sectors: fc.nat(7), offset: fc.nat(4 * 2 ** 20), maxResults: fc.nat(20) });
-    await fc.assert(
-      fc.asyncProperty(cases, async ({ first, second, sectors, offset, maxResults }) => {
-        const name = `case-${names++}`;
-        const capacity = 4n * MiB + BigInt(sectors * 512);
-        const id = await makeVolume(driver, name, { capability: BLOCK, bytes: capacity, limit: capacity });
-        const write = (all: typeof first): void => {
-          for (const { at, length, kind } of all) {
-            if (kind === 'hole') sh(`fallocate -p -o ${at} -l ${length} ${image(id, 'volumes')}`);
-            else sh(`head -c ${length} /dev/${kind === 'data' ? 'urandom' : 'zero'} | dd of=${image(id, 'volumes')} bs=64k oflag=seek_bytes seek=${at} conv=notrunc status=none`);
-          }
-          sh(`truncate -s ${capacity} ${image(id, 'volumes')}`); // writes past the end would make it longer
-        };
-        write(first);
-        const one = await makeSnapshot(driver, `${name}-1`, id);
-        write(second);
-        const two = await makeSnapshot(driver, `${name}-2`, id);
-        const [a, b] = [readFileSync(image(one)), readFileSync(image(two))];
-        const block = capacity % BigInt(BLOCK_BYTES) === 0n ? BLOCK_BYTES : 512;
-        const after = (blocks: number[]): number[] => blocks.filter((number) => (number + 1) * block > offset);
-        const options = { startingOffset: BigInt(offset), maxResults };
+  test.skipIf(missing !== undefined)(
+    `are exact for random writes, holes, sizes and offsets (${ROUNDS} cases, seed ${SEED})${suffix}`,
+    { timeout: 120_000 },
+    async () => {
+      const writes = fc.array(
+        fc.record({ at: fc.nat(4 * 2 ** 20 - 1), length: fc.integer({ min: 1, max: 40_000 }), kind: fc.constantFrom('data', 'zeros', 'hole') }),
+        { maxLength: 8 },
+      );
+      const cases = fc.record({ first: writes, second: writes, sectors: fc.nat(7), offset: fc.nat(4 * 2 ** 20), maxResults: fc.nat(20) });
+      await fc.assert(
+        fc.asyncProperty(cases, async ({ first, second, sectors, offset, maxResults }) => {
+          const name = `case-${names++}`;
+          const capacity = 4n * MiB + BigInt(sectors * 512);
+          const id = await makeVolume(driver, name, { capability: BLOCK, bytes: capacity, limit: capacity });
+          const write = (all: typeof first): void => {
+            for (const { at, length, kind } of all) {
+              if (kind === 'hole') sh(`fallocate -p -o ${at} -l ${length} ${image(id, 'volumes')}`);
+              else
+                sh(
+                  `head -c ${length} /dev/${kind === 'data' ? 'urandom' : 'zero'} | dd of=${image(id, 'volumes')} bs=64k oflag=seek_bytes seek=${at} conv=notrunc status=none`,
+                );
+            }
+            sh(`truncate -s ${capacity} ${image(id, 'volumes')}`); // writes past the end would make it longer
+          };
+          write(first);
+          const one = await makeSnapshot(driver, `${name}-1`, id);
+          write(second);
+          const two = await makeSnapshot(driver, `${name}-2`, id);
+          const [a, b] = [readFileSync(image(one)), readFileSync(image(two))];
+          const block = capacity % BigInt(BLOCK_BYTES) === 0n ? BLOCK_BYTES : 512;
+          const after = (blocks: number[]): number[] => blocks.filter((number) => (number + 1) * block > offset);
+          const options = { startingOffset: BigInt(offset), maxResults };
 
-        const delta = await collect(driver.csi.snapshotMetadata.getMetadataDelta({ baseSnapshotId: one, targetSnapshotId: two, ...options }, CALL), capacity, maxResults);
-        expect(blocksOf(delta, block)).toEqual(after(differingBlocks(a, b, block)));
-        const allocated = await collect(driver.csi.snapshotMetadata.getMetadataAllocated({ snapshotId: two, ...options }, CALL), capacity, maxResults);
-        const told = new Set(blocksOf(allocated, block));
-        const withData = after(differingBlocks(Buffer.alloc(b.length), b, block));
-        expect(withData.filter((number) => !told.has(number))).toEqual([]);
-        for (const snapshotId of [one, two]) await driver.csi.controller.deleteSnapshot({ snapshotId }, CALL);
-        await driver.csi.controller.deleteVolume({ volumeId: id }, CALL);
-      }),
-      { seed: SEED, numRuns: ROUNDS },
-    );
-  });
+          const delta = await collect(
+            driver.csi.snapshotMetadata.getMetadataDelta({ baseSnapshotId: one, targetSnapshotId: two, ...options }, CALL),
+            capacity,
+            maxResults,
+          );
+          expect(blocksOf(delta, block)).toEqual(after(differingBlocks(a, b, block)));
+          const allocated = await collect(driver.csi.snapshotMetadata.getMetadataAllocated({ snapshotId: two, ...options }, CALL), capacity, maxResults);
+          const told = new Set(blocksOf(allocated, block));
+          const withData = after(differingBlocks(Buffer.alloc(b.length), b, block));
+          expect(withData.filter((number) => !told.has(number))).toEqual([]);
+          for (const snapshotId of [one, two]) await driver.csi.controller.deleteSnapshot({ snapshotId }, CALL);
+          await driver.csi.controller.deleteVolume({ volumeId: id }, CALL);
+        }),
+        { seed: SEED, numRuns: ROUNDS },
+      );
+    },
+  );
 
   test.skipIf(missing !== undefined)(`leave holes out, outlive the volume and grow with it${suffix}`, async () => {
     const id = await makeVolume(driver, 'sparse', { capability: BLOCK, bytes: 64n * MiB });
@@ -114,7 +142,11 @@ describe.each(SYSTEMS)('changed blocks on $type by $method, $blockType', ({ type
     sh(`dd if=/dev/urandom of=${image(id, 'volumes')} bs=4096 count=1 seek=30000 conv=notrunc status=none`);
     const two = await makeSnapshot(driver, 'sparse-2', id);
     await driver.csi.controller.deleteVolume({ volumeId: id }, CALL);
-    const allocated = await collect(driver.csi.snapshotMetadata.getMetadataAllocated({ snapshotId: one, startingOffset: 0n, maxResults: 0 }, CALL), 64n * MiB, 0);
+    const allocated = await collect(
+      driver.csi.snapshotMetadata.getMetadataAllocated({ snapshotId: one, startingOffset: 0n, maxResults: 0 }, CALL),
+      64n * MiB,
+      0,
+    );
     const count = blocksOf(allocated, BLOCK_BYTES).length;
     expect(count).toBeGreaterThanOrEqual(2);
     expect(count).toBeLessThanOrEqual(64); // xfs places some blocks around what is written
@@ -132,7 +164,11 @@ describe('changed block tracking', () => {
     const { csi } = driver;
     const [folder, device] = [await makeVolume(driver, 'folder'), await makeVolume(driver, 'device', { capability: BLOCK })];
     const other = await makeVolume(driver, 'other', { capability: BLOCK });
-    const [ofFolder, ofDevice, ofOther] = [await makeSnapshot(driver, 'f', folder), await makeSnapshot(driver, 'd', device), await makeSnapshot(driver, 'o', other)];
+    const [ofFolder, ofDevice, ofOther] = [
+      await makeSnapshot(driver, 'f', folder),
+      await makeSnapshot(driver, 'd', device),
+      await makeSnapshot(driver, 'o', other),
+    ];
     const allocated = async (snapshotId: string, startingOffset = 0n, maxResults = 0): Promise<Tuple[]> =>
       collect(csi.snapshotMetadata.getMetadataAllocated({ snapshotId, startingOffset, maxResults }, CALL), 4n * MiB, maxResults);
     await expect(allocated('')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -150,7 +186,11 @@ describe('changed block tracking', () => {
     const ofFull = await makeSnapshot(driver, 'full-1', full);
     const gone = new AbortController();
     const reading = (async () => {
-      for await (const _ of csi.snapshotMetadata.getMetadataAllocated({ snapshotId: ofFull, startingOffset: 0n, maxResults: 1 }, { ...CALL, signal: gone.signal })) gone.abort();
+      for await (const _ of csi.snapshotMetadata.getMetadataAllocated(
+        { snapshotId: ofFull, startingOffset: 0n, maxResults: 1 },
+        { ...CALL, signal: gone.signal },
+      ))
+        gone.abort();
     })();
     await expect(reading).rejects.toMatchObject({ code: 'CANCELLED' });
     expect((await csi.identity.probe({}, CALL)).ready).toBe(true);

@@ -73,7 +73,10 @@ export function sizeOf(requiredBytes: bigint, limitBytes: bigint, backend: Backe
     const down = up - block;
     if (requiredBytes === 0n && down > 0n) return down;
   }
-  throw new CsiError('OUT_OF_RANGE', `a device has whole sectors of ${SECTOR_BYTES} bytes; none of these sizes is between ${requiredBytes} and ${limitBytes} bytes`);
+  throw new CsiError(
+    'OUT_OF_RANGE',
+    `a device has whole sectors of ${SECTOR_BYTES} bytes; none of these sizes is between ${requiredBytes} and ${limitBytes} bytes`,
+  );
 }
 
 function wantedOf(driver: Driver, request: CreateVolumeRequest): Wanted {
@@ -246,7 +249,8 @@ export async function deleteVolume(driver: Driver, id: string, signal: AbortSign
     const row = driver.state.volume(id);
     if (row === undefined) return;
     const [used] = driver.state.publications(id);
-    if (used !== undefined) throw new CsiError('FAILED_PRECONDITION', `volume ${shown(id)} is still ${used.kind} at ${used.path}; take it away from there first`);
+    if (used !== undefined)
+      throw new CsiError('FAILED_PRECONDITION', `volume ${shown(id)} is still ${used.kind} at ${used.path}; take it away from there first`);
     await removeVolume(driver, row).catch((error: unknown) => Promise.reject(asCsiError(error, `volume ${shown(id)} could not be removed`)));
   });
 }

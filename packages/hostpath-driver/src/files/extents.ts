@@ -32,7 +32,10 @@ export function parseExtent(line: string): Extent | undefined {
  * @throws Error when there is no filefrag, or the file system cannot tell
  */
 export async function* extentsOf(path: string, signal?: AbortSignal): AsyncGenerator<Extent> {
-  const child = spawn('filefrag', ['-s', '-v', '-b1', path], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C' } });
+  const child = spawn('filefrag', ['-s', '-v', '-b1', path], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C' },
+  });
   let complaint = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => (complaint = `${complaint}${text}`.slice(-500)));
   const ended = once(child, 'close') as Promise<[number | null]>;

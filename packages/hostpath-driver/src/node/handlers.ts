@@ -232,8 +232,7 @@ async function removeTarget(target: string): Promise<void> {
       if (error.code !== 'ENOTEMPTY') throw error;
       throw new CsiError('FAILED_PRECONDITION', `${target} holds files that are not the volume's; they are left alone, move them away`, { cause: error });
     });
-  }
-  else if (stats.isFile() && stats.size === 0) await rm(target);
+  } else if (stats.isFile() && stats.size === 0) await rm(target);
 }
 
 export function nodeHandlers(driver: Driver): ServiceHandlers<typeof NodeService> {
@@ -265,7 +264,9 @@ export function nodeHandlers(driver: Driver): ServiceHandlers<typeof NodeService
       required(request.volumeId, 'volume_id');
       checkPath(request.stagingTargetPath, 'staging_target_path');
       capabilityOf(request.volumeCapability);
-      return exclusively(request.volumeId, `NodeStageVolume ${request.stagingTargetPath} ${JSON.stringify(request.volumeCapability)}`, () => volumes.stage(request));
+      return exclusively(request.volumeId, `NodeStageVolume ${request.stagingTargetPath} ${JSON.stringify(request.volumeCapability)}`, () =>
+        volumes.stage(request),
+      );
     },
     nodeUnstageVolume: async (request) => {
       required(request.volumeId, 'volume_id');
@@ -278,7 +279,9 @@ export function nodeHandlers(driver: Driver): ServiceHandlers<typeof NodeService
       required(request.volumeId, 'volume_id');
       checkPath(request.targetPath, 'target_path');
       capabilityOf(request.volumeCapability);
-      return exclusively(request.volumeId, `NodePublishVolume ${request.targetPath} ${request.readonly} ${JSON.stringify(request.volumeCapability)}`, () => volumes.publish(request));
+      return exclusively(request.volumeId, `NodePublishVolume ${request.targetPath} ${request.readonly} ${JSON.stringify(request.volumeCapability)}`, () =>
+        volumes.publish(request),
+      );
     },
     nodeUnpublishVolume: async (request) => {
       required(request.volumeId, 'volume_id');
@@ -301,7 +304,10 @@ export function nodeHandlers(driver: Driver): ServiceHandlers<typeof NodeService
             const { requiredBytes = 0n, limitBytes = 0n } = request.capacityRange ?? {};
             if (requiredBytes < 0n || limitBytes < 0n) throw invalidArgument('a capacity may not be negative');
             if (requiredBytes > driver.maxNodeVolumeBytes)
-              throw new CsiError('OUT_OF_RANGE', `${requiredBytes} bytes are more than the largest volume, ${driver.maxNodeVolumeBytes} bytes (--max-volume-size-node)`);
+              throw new CsiError(
+                'OUT_OF_RANGE',
+                `${requiredBytes} bytes are more than the largest volume, ${driver.maxNodeVolumeBytes} bytes (--max-volume-size-node)`,
+              );
             const capacityBytes = await operations
               .run({ changes: [`mounts of ${request.volumeId}`], what: `NodeExpandVolume ${request.volumePath}` }, () =>
                 volumes.expand(request.volumeId, request.volumePath),
