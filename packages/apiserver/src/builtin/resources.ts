@@ -1,7 +1,12 @@
 // The built-in resources: one entry each, all of it data and small pure functions.
+import { webhookConfiguration } from '../admission/webhook-configuration.ts';
 import { ALL_VERBS, type PrinterColumn, type ResourceDefinition, type Strategy, type Verb } from '../registry/resource.ts';
 import { definitionStrategy } from '../crd/strategy.ts';
-import * as kinds from './strategies.ts';
+import { persistentVolumeClaim } from './kinds/claim.ts';
+import * as plain from './kinds/plain.ts';
+import { pod } from './kinds/pod.ts';
+import * as storage from './kinds/storage.ts';
+import { persistentVolume } from './kinds/volume.ts';
 
 interface Page {
   kind: string;
@@ -43,12 +48,12 @@ const INVOLVED = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVer
 
 export const builtinResources: readonly ResourceDefinition[] = [
   ...define('', 'v1', [
-    { kind: 'Namespace', verbs: ALL_VERBS.filter((verb) => verb !== 'deletecollection'), short: ['ns'], cluster: true, selectable: ['status.phase'], strategy: kinds.namespace },
-    { kind: 'ConfigMap', short: ['cm'], strategy: kinds.configMap },
-    { kind: 'Secret', selectable: ['type'], strategy: kinds.secret },
+    { kind: 'Namespace', verbs: ALL_VERBS.filter((verb) => verb !== 'deletecollection'), short: ['ns'], cluster: true, selectable: ['status.phase'], strategy: plain.namespace },
+    { kind: 'ConfigMap', short: ['cm'], strategy: plain.configMap },
+    { kind: 'Secret', selectable: ['type'], strategy: plain.secret },
     { kind: 'ServiceAccount', short: ['sa'], subresources: ['token'], strategy: { returnsDeletedObject: true } },
-    { kind: 'PersistentVolume', short: ['pv'], cluster: true, strategy: kinds.persistentVolume },
-    { kind: 'PersistentVolumeClaim', short: ['pvc'], strategy: kinds.persistentVolumeClaim },
+    { kind: 'PersistentVolume', short: ['pv'], cluster: true, strategy: persistentVolume },
+    { kind: 'PersistentVolumeClaim', short: ['pvc'], strategy: persistentVolumeClaim },
     {
       kind: 'Pod',
       short: ['po'],
@@ -63,25 +68,25 @@ export const builtinResources: readonly ResourceDefinition[] = [
         'status.podIP',
         'status.nominatedNodeName',
       ],
-      strategy: kinds.pod,
+      strategy: pod,
     },
     { kind: 'Node', short: ['no'], cluster: true, selectable: ['spec.unschedulable'], strategy: { hasStatus: true } },
-    { kind: 'Event', short: ['ev'], selectable: [...INVOLVED, 'reason', 'reportingComponent', 'source', 'type'], strategy: { allowsCreateOnUpdate: true } },
+    { kind: 'Event', short: ['ev'], selectable: [...INVOLVED, 'reason', 'reportingComponent', 'source', 'type'], strategy: plain.event },
   ]),
   ...define('storage.k8s.io', 'v1', [
-    { kind: 'StorageClass', plural: 'storageclasses', short: ['sc'], cluster: true, strategy: kinds.storageClass },
-    { kind: 'CSIDriver', cluster: true, strategy: kinds.csiDriver },
-    { kind: 'CSINode', cluster: true },
-    { kind: 'VolumeAttachment', cluster: true, strategy: { hasStatus: true } },
-    { kind: 'VolumeAttributesClass', plural: 'volumeattributesclasses', short: ['vac'], cluster: true },
-    { kind: 'CSIStorageCapacity', plural: 'csistoragecapacities' },
+    { kind: 'StorageClass', plural: 'storageclasses', short: ['sc'], cluster: true, strategy: storage.storageClass },
+    { kind: 'CSIDriver', cluster: true, strategy: storage.csiDriver },
+    { kind: 'CSINode', cluster: true, strategy: storage.csiNode },
+    { kind: 'VolumeAttachment', cluster: true, strategy: storage.volumeAttachment },
+    { kind: 'VolumeAttributesClass', plural: 'volumeattributesclasses', short: ['vac'], cluster: true, strategy: storage.volumeAttributesClass },
+    { kind: 'CSIStorageCapacity', plural: 'csistoragecapacities', strategy: storage.csiStorageCapacity },
   ]),
-  ...define('coordination.k8s.io', 'v1', [{ kind: 'Lease', strategy: { allowsCreateOnUpdate: true, allowsUnconditionalUpdate: false } }]),
+  ...define('coordination.k8s.io', 'v1', [{ kind: 'Lease', strategy: plain.lease }]),
   ...define('rbac.authorization.k8s.io', 'v1', [
     { kind: 'Role', strategy: { nameRule: 'path' } },
-    { kind: 'RoleBinding', strategy: { nameRule: 'path' } },
+    { kind: 'RoleBinding', strategy: plain.roleBinding },
     { kind: 'ClusterRole', cluster: true, strategy: { nameRule: 'path' } },
-    { kind: 'ClusterRoleBinding', cluster: true, strategy: { nameRule: 'path' } },
+    { kind: 'ClusterRoleBinding', cluster: true, strategy: plain.roleBinding },
   ]),
   // Questions, answered and never stored; see auth/reviews.ts.
   ...define('authentication.k8s.io', 'v1', [
@@ -95,8 +100,8 @@ export const builtinResources: readonly ResourceDefinition[] = [
     { kind: 'SubjectAccessReview', cluster: true, verbs: ['create'] },
   ]),
   ...define('admissionregistration.k8s.io', 'v1', [
-    { kind: 'ValidatingWebhookConfiguration', cluster: true, categories: ['api-extensions'], strategy: { hasGeneration: true } },
-    { kind: 'MutatingWebhookConfiguration', cluster: true, categories: ['api-extensions'], strategy: { hasGeneration: true } },
+    { kind: 'ValidatingWebhookConfiguration', cluster: true, categories: ['api-extensions'], strategy: webhookConfiguration },
+    { kind: 'MutatingWebhookConfiguration', cluster: true, categories: ['api-extensions'], strategy: webhookConfiguration },
   ]),
   ...define('apiextensions.k8s.io', 'v1', [
     {

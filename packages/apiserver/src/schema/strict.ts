@@ -47,7 +47,20 @@ function fault(value: unknown, schema: Schema | undefined, typeName: string, pat
     const where = path === '' ? 'Go value' : `Go struct field ${typeName}.${path}`;
     return `json: cannot unmarshal ${found} into ${where} of type ${wanted}`;
   }
+  if (schema.format === 'quantity' || schema.format === 'byte') return textFault(value, schema.format);
   return Array.isArray(value) ? listFault(value, schema, typeName, path) : isObject(value) ? objectFault(value, schema, typeName, path) : undefined;
+}
+
+const QUANTITY = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$/;
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+function textFault(value: unknown, format: 'quantity' | 'byte'): string | undefined {
+  const text = typeof value === 'string' ? value : String(value as number);
+  if (format === 'quantity') return QUANTITY.test(text) ? undefined : "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+  const joined = text.replaceAll(/[\r\n]/g, '');
+  if (BASE64.test(joined)) return undefined;
+  const good = /^[A-Za-z0-9+/]*/.exec(text)?.[0].length ?? 0;
+  return `illegal base64 data at input byte ${good < text.length && text[good] !== '=' ? good : Math.max(0, text.length - (text.length % 4 || 4))}`;
 }
 
 function listFault(list: readonly unknown[], schema: Schema, typeName: string, path: string): string | undefined {

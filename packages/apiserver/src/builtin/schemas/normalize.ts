@@ -1,5 +1,6 @@
 // The form that a built-in object has after a round trip through its Go type: nulls, empty lists, maps and texts that
 // say nothing are not there.
+import { formatQuantity, parseQuantity } from '@snapshot-stack/api-types';
 import { isObject, type JsonObject } from '../../schema/schema.ts';
 import type { BuiltinType } from './catalogue.ts';
 import { builtinType, qualify } from './catalogue.ts';
@@ -15,8 +16,8 @@ export function normalize(object: JsonObject, type: BuiltinType): void {
 }
 
 function normalizeMember(object: JsonObject, field: Field, page: string): void {
-  const value = object[field.name];
-  normalizeValue(value, field.type, page);
+  const value = normalizeItem(object[field.name], field.type, page, object[field.name]);
+  object[field.name] = value;
   if (isEmpty(value, field)) delete object[field.name];
 }
 
@@ -40,9 +41,10 @@ function normalizeValue(value: unknown, type: FieldType, page: string): void {
   }
 }
 
-// null in a list or map of structs is a struct with nothing in it.
-function normalizeItem(item: unknown, type: FieldType, page: string): unknown {
-  if (item === null && type.kind === 'ref') return {};
+// null in a list or map of structs is a struct with nothing in it; a quantity takes its canonical spelling.
+function normalizeItem(item: unknown, type: FieldType, page: string, absent: unknown = {}): unknown {
+  if (item === null && type.kind === 'ref') return absent;
+  if (type.kind === 'scalar' && type.name === 'quantity' && (typeof item === 'string' || typeof item === 'number')) return formatQuantity(parseQuantity(item));
   normalizeValue(item, type, page);
   return item;
 }
