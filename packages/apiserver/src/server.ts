@@ -7,7 +7,9 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { KubeObject } from '@snapshot-stack/api-types';
+import { builtinAdmission } from './admission/builtin.ts';
 import { chainAdmission } from './admission/chain.ts';
+import { Webhooks } from './admission/webhooks.ts';
 import { Access } from './auth/access.ts';
 import { Authenticator } from './auth/authenticator.ts';
 import { bootstrapClusterRoleBindings, bootstrapClusterRoles } from './auth/bootstrap-roles.ts';
@@ -47,6 +49,11 @@ export interface ApiServerOptions {
   dataDir?: string;
   /** Changes per resource that watches can resume over. */
   historySize?: number;
+  /**
+   * Where a Service that a webhook's clientConfig names is to be reached, as `https://127.0.0.1:8443`: there is no
+   * service network here. undefined refuses the call.
+   */
+  resolveService?: (service: { namespace: string; name: string; path?: string; port?: number }) => string | undefined;
   /** Bearer tokens and whom they stand for. */
   tokens?: ReadonlyMap<string, User>;
 }
@@ -191,11 +198,12 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const rbac = new Rbac(store);
   const serviceAccounts = new ServiceAccountTokens({ key: await loadSigningKey(options.dir), store, now });
   const authenticator = new Authenticator({ tokens: options.tokens ?? new Map(), serviceAccounts });
-  const presenter = new Presenter((webhook, review) => callWebhook({ config: webhook.clientConfig ?? {}, body: review, timeoutMs: CONVERSION_TIMEOUT_MS }));
+  const services = options.resolveService === undefined ? {} : { resolveService: options.resolveService };
+  const presenter = new Presenter((webhook, review) => callWebhook({ config: webhook.clientConfig ?? {}, body: review, timeoutMs: CONVERSION_TIMEOUT_MS, ...services }));
   const writer = new Writer({
     store,
     presenter,
-    admission: chainAdmission([escalationAdmission(rbac)]),
+    admission: chainAdmission([builtinAdmission(store), escalationAdmission(rbac), new Webhooks({ store, catalogue, resolveService: options.resolveService })]),
     fields,
     now,
     random: Math.random,
