@@ -42,7 +42,7 @@ describe('hostile input', () => {
         if (decodeFault(object, definitionSchema, 'CustomResourceDefinition') !== undefined) return;
         normalize(object, definitionType);
         const crd = object as unknown as KubeObject;
-        definitionStrategy.prepareCreate?.(crd);
+        definitionStrategy.prepareCreate?.(crd, '2024-01-01T00:00:00Z');
         expect(definitionStrategy.validate?.(crd, undefined)).toBeInstanceOf(Array);
       }),
       { numRuns: 300 },

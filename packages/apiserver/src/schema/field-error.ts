@@ -63,7 +63,7 @@ export function notSupported(field: string, value: unknown, supported: readonly 
 }
 
 export function tooLong(field: string, limit: number): FieldError {
-  return { reason: 'FieldValueTooLong', field: at(field), message: `Too long: may not be more than ${limit} bytes` };
+  return { reason: 'FieldValueTooLong', field: at(field), message: `Too long: may not be more than ${limit} ${limit === 1 ? 'byte' : 'bytes'}` };
 }
 
 export function tooMany(field: string, actual: number, limit: number): FieldError {

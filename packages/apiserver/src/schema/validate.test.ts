@@ -10,7 +10,7 @@ const wrap = (field: Schema): Schema => ({ type: 'object', properties: { f: fiel
 
 const cases: [string, Schema, unknown, string[]][] = [
   ['a string shorter than its least length', { type: 'string', minLength: 2 }, 'a', ['f: Invalid value: "a": f in body should be at least 2 chars long']],
-  ['a string longer than its limit, once', { type: 'string', maxLength: 1, pattern: '^x$' }, 'ab', ['f: Too long: may not be more than 1 bytes']],
+  ['a string longer than its limit, once', { type: 'string', maxLength: 1, pattern: '^x$' }, 'ab', ['f: Too long: may not be more than 1 byte']],
   ['length in code points', { type: 'string', maxLength: 2 }, '😀😀', []],
   ['a pattern anywhere in the text', { type: 'string', pattern: 'b' }, 'abc', []],
   ['a pattern only RE2 knows', { type: 'string', pattern: '(?i)^abc$' }, 'ABC', []],
@@ -47,7 +47,7 @@ describe('validate', () => {
 
   it('forgives what did not change, and nothing else', () => {
     const schema: Schema = { type: 'object', properties: { a: { type: 'string', maxLength: 1 }, b: { type: 'string', maxLength: 1 } } };
-    expect(texts({ a: 'long', b: 'long' }, schema, { a: 'long', b: 'x' })).toEqual(['b: Too long: may not be more than 1 bytes']);
+    expect(texts({ a: 'long', b: 'long' }, schema, { a: 'long', b: 'x' })).toEqual(['b: Too long: may not be more than 1 byte']);
   });
 
   it('finds the old item of a list map by its key', () => {
