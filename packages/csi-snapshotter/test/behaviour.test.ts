@@ -11,6 +11,7 @@ import {
   type VolumeSnapshot,
 } from '@snapshot-stack/api-types';
 import { CsiError } from '@snapshot-stack/csi';
+import { KubeError } from '@snapshot-stack/runtime';
 import { describe, expect, test } from 'vitest';
 import { Scene, waitFor } from './support/scene.ts';
 
@@ -484,4 +485,82 @@ test('looking at everything again writes nothing', async () => {
   expect(scene.api.requests.filter(({ userAgent, verb }) => !userAgent.startsWith('user') && ['create', 'update', 'patch', 'delete'].includes(verb))).toEqual(
     [],
   );
+});
+
+describe('a permission that is missing', () => {
+  test('is told to the user at once, and its message goes when it is granted', async () => {
+    await using scene = await Scene.start();
+    await scene.addClass('fast');
+    await scene.addBoundClaim('data');
+    let allowed = false;
+    scene.startController({
+      before: ({ verb, resource }) => {
+        if (!allowed && verb === 'create' && resource === 'volumesnapshotcontents') throw new KubeError('Forbidden', 'may not create volumesnapshotcontents');
+      },
+    });
+    await scene.startSidecar();
+    await scene.snapshotOf('data', 'snap', 'fast');
+    await says(scene, 'snap', 'may not create volumesnapshotcontents');
+    await hasReason(scene, 'snap', 'CreateSnapshotContentFailed');
+    allowed = true;
+    expect((await scene.untilReady('snap')).status?.error).toBeUndefined();
+  });
+
+  test("to patch claims, as upstream's ClusterRole has it, is made up for by updating them", async () => {
+    await using scene = await Scene.start();
+    await scene.addClass('fast');
+    await scene.addBoundClaim('data');
+    let updates = 0;
+    scene.startController({
+      before: ({ verb, resource }) => {
+        if (resource !== 'persistentvolumeclaims') return;
+        if (verb === 'patch') throw new KubeError('Forbidden', 'may only update');
+        if (verb === 'replace') updates++;
+      },
+    });
+    await scene.startSidecar();
+    await scene.snapshotOf('data', 'snap', 'fast');
+    await scene.untilReady('snap');
+    await waitFor(async () => !(await scene.get(persistentVolumeClaims, 'data')).metadata.finalizers?.includes(Finalizer.claimAsSource));
+    expect(updates).toBe(2);
+  });
+});
+
+test('conflicts reach neither status nor events', async () => {
+  await using scene = await Scene.start();
+  await scene.addClass('fast');
+  await scene.addBoundClaim('data');
+  let writes = 0;
+  const before = ({ verb, resource }: { verb: string; resource: string }): void => {
+    if (verb === 'patch' && resource !== 'events' && ++writes % 2 === 1) throw new KubeError('Conflict', 'the object has been modified');
+  };
+  scene.startController({ before });
+  await scene.startSidecar({ before });
+  const messages: string[] = [];
+  await scene.snapshotOf('data', 'snap', 'fast');
+  await scene.until(volumeSnapshots, 'snap', (snapshot) => {
+    messages.push(messageOf(snapshot));
+    return snapshot.status?.readyToUse === true;
+  });
+  await scene.delete(volumeSnapshots, 'snap');
+  await scene.untilGone(volumeSnapshots, 'snap');
+  const said = (await scene.client.list(events)).items.map(({ message }) => message);
+  expect([...messages, ...said].filter((message) => message?.includes('modified'))).toEqual([]);
+});
+
+test('a volume that comes after its claim lets the snapshot go on at once', async () => {
+  await using scene = await Scene.start({ retryStartMs: 60_000, retryMaxMs: 60_000 });
+  await scene.addClass('fast');
+  const claim = await scene.addClaim('data', { volumeName: 'pv-data' });
+  await scene.client.patch(
+    persistentVolumeClaims,
+    { name: 'data', namespace: 'default' },
+    { kind: 'merge', body: { status: { phase: 'Bound' } } },
+    { subresource: 'status' },
+  );
+  await scene.startBoth();
+  await scene.snapshotOf('data', 'snap', 'fast');
+  await says(scene, 'snap', 'volume "pv-data" of claim "data" does not exist');
+  await scene.bind(claim);
+  await scene.untilReady('snap');
 });

@@ -83,10 +83,10 @@ export class Scene implements AsyncDisposable {
 
   async startSidecar(
     hooks: ClientHooks = {},
-    more: { node?: string; extraCreateMetadata?: boolean; timeoutMs?: number; wrap?: (client: Client) => Client } = {},
+    more: { node?: string; extraCreateMetadata?: boolean; timeoutMs?: number; wrap?: (client: Client) => Client; socket?: string } = {},
   ): Promise<Running<Snapshotter>> {
     const client = createClient(this.api.adminConnection, { userAgent: 'csi-snapshotter/test' });
-    const csi = connectCsi({ endpoint: this.driver.socket });
+    const csi = connectCsi({ endpoint: more.socket ?? this.driver.socket });
     const driver = await connectDriver(csi, more.timeoutMs ?? 5_000, new AbortController().signal);
     const part = createSnapshotter({
       client: (more.wrap ?? ((each) => each))(wrapClient(client, hooks)),
@@ -141,9 +141,9 @@ export class Scene implements AsyncDisposable {
   }
 
   /** A claim and its volume, bound to each other as the binder leaves them. */
-  async addBoundClaim(name: string, { driver = this.driver.name }: { driver?: string } = {}): Promise<PersistentVolumeClaim> {
+  async addBoundClaim(name: string, volume: { driver?: string; handle?: string } = {}): Promise<PersistentVolumeClaim> {
     const claim = await this.addClaim(name);
-    await this.bind(claim, { driver });
+    await this.bind(claim, volume);
     return this.get(persistentVolumeClaims, name);
   }
 
@@ -154,7 +154,7 @@ export class Scene implements AsyncDisposable {
     });
   }
 
-  async bind(claim: PersistentVolumeClaim, { driver = this.driver.name }: { driver?: string } = {}): Promise<void> {
+  async bind(claim: PersistentVolumeClaim, { driver = this.driver.name, handle }: { driver?: string; handle?: string } = {}): Promise<void> {
     const { name = '', uid } = claim.metadata;
     await this.client.create(persistentVolumes, {
       metadata: { name: `pv-${name}` },
@@ -163,7 +163,7 @@ export class Scene implements AsyncDisposable {
         accessModes: ['ReadWriteOnce'],
         volumeMode: 'Filesystem',
         claimRef: { kind: 'PersistentVolumeClaim', namespace: NAMESPACE, name, ...(uid === undefined ? {} : { uid }) },
-        csi: { driver, volumeHandle: `volume-${name}` },
+        csi: { driver, volumeHandle: handle ?? `volume-${name}` },
       },
     });
     await this.client.patch(persistentVolumeClaims, { name, namespace: NAMESPACE }, { kind: 'merge', body: { spec: { volumeName: `pv-${name}` } } });
