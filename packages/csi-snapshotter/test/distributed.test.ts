@@ -46,4 +46,7 @@ test("a content is handled by its node's sidecar and by no other", async () => {
   await scene.until(volumeSnapshots, 'lost', ({ status }) => status?.error?.message?.includes('no node matches the node affinity') === true);
   await scene.startSidecar({}, { node: 'n2' });
   await scene.untilReady('theirs');
+  await scene.client.create(nodes, { metadata: { name: 'n9', labels: { 'kubernetes.io/hostname': 'n9' } } });
+  await scene.startSidecar({}, { node: 'n9' });
+  await scene.untilReady('lost');
 });

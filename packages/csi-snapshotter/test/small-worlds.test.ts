@@ -259,6 +259,57 @@ function invariants({ snapshot, created, atDriver, content }: World): void {
 }
 
 function* worlds(): Generator<World> {
+  yield* dynamicWorlds();
+  yield* staticWorlds();
+}
+
+/** Pre-provisioned: the snapshot names its content, which names a snapshot, perhaps this one. */
+function* staticWorlds(): Generator<World> {
+  const content = 'hand';
+  const snapshots = [
+    undefined,
+    ...[false, true].flatMap((deleted) => [
+      ...(deleted ? [] : [aSnapshot({ content })]),
+      aSnapshot({ content, held: true, deleted }),
+      aSnapshot({ content, held: true, bound: true, ready: true, deleted }),
+    ]),
+  ];
+  const ends = [{}, { marked: true }, { deleted: true }, { marked: true, deleted: true }];
+  for (const snapshot of snapshots) {
+    for (const uid of [undefined, UID, OTHER_UID]) {
+      for (const policy of ['Delete', 'Retain'] as const) {
+        for (const ready of [false, true]) {
+          for (const end of uid === UID ? ends : [{}]) {
+            const handle = uid === OTHER_UID ? ANOTHERS : HANDLE;
+            const made = aContent({ name: content, handle, uid, policy, ready, held: uid !== undefined, ...end });
+            if (uid === undefined && snapshot?.status !== undefined) continue;
+            if (!isPossible(snapshot, made)) continue;
+            for (const abilities of ABILITIES) yield* withRestore(makeWorld({ ...EMPTY, snapshot, content: made, abilities }));
+          }
+        }
+      }
+    }
+    yield makeWorld({ ...EMPTY, snapshot, content: undefined, abilities: ABILITIES[0]! });
+  }
+}
+
+/** The same world, and the same while a claim is being restored from the snapshot. */
+function* withRestore(world: World): Generator<World> {
+  yield world;
+  const { snapshot, content } = world;
+  const isFresh =
+    content !== undefined && content.metadata.deletionTimestamp === undefined && content.metadata.annotations?.[Annotation.beingDeleted] === undefined;
+  if (snapshot?.metadata.deletionTimestamp !== undefined && isFresh && contentPointsAt(content, snapshot)) yield { ...clone(world), restoring: true };
+}
+
+const EMPTY = { answer: 'ready' as const, classExists: false, claimExists: false, claimHeld: false };
+const ABILITIES: readonly DriverAbilities[] = [
+  { getSnapshot: true, listSnapshots: true },
+  { getSnapshot: false, listSnapshots: true },
+  { getSnapshot: false, listSnapshots: false },
+];
+
+function* dynamicWorlds(): Generator<World> {
   const snapshots: (VolumeSnapshot | undefined)[] = [
     undefined,
     ...[false, true].flatMap((deleted) => [
@@ -280,15 +331,10 @@ function* worlds(): Generator<World> {
       }
     }
   }
-  const abilities: DriverAbilities[] = [
-    { getSnapshot: true, listSnapshots: true },
-    { getSnapshot: false, listSnapshots: true },
-    { getSnapshot: false, listSnapshots: false },
-  ];
   for (const snapshot of snapshots) {
     for (const content of contents) {
       if (!isPossible(snapshot, content)) continue;
-      for (const ability of abilities) {
+      for (const ability of ABILITIES) {
         for (const answer of ['ready', 'later', 'finalError', 'nonFinalThenReady'] as const) {
           for (const [classExists, claimExists] of [
             [true, true],
@@ -297,7 +343,7 @@ function* worlds(): Generator<World> {
           ] as const) {
             for (const claimHeld of claimExists ? [false, true] : [false]) {
               if (!claimHeld && claimExists && content?.metadata.annotations?.[Annotation.beingCreated] !== undefined && snapshot !== undefined) continue;
-              yield makeWorld({ snapshot, content, abilities: ability, answer, classExists, claimExists, claimHeld });
+              yield* withRestore(makeWorld({ snapshot, content, abilities: ability, answer, classExists, claimExists, claimHeld }));
             }
           }
         }
@@ -320,8 +366,9 @@ function isPossible(snapshot: VolumeSnapshot | undefined, content: VolumeSnapsho
 function makeWorld(parts: Pick<World, 'snapshot' | 'content' | 'abilities' | 'answer' | 'classExists' | 'claimExists' | 'claimHeld'>): World {
   const atDriver = new Map([[ANOTHERS, true]]);
   const { status, spec } = parts.content ?? {};
-  const isOwn = spec?.volumeSnapshotRef.uid === UID;
-  if (isOwn && status?.snapshotHandle !== undefined) atDriver.set(HANDLE, status.readyToUse === true);
+  const isOwn = spec?.volumeSnapshotRef.uid !== OTHER_UID;
+  if (spec?.source.snapshotHandle === HANDLE) atDriver.set(HANDLE, true);
+  else if (isOwn && status?.snapshotHandle !== undefined) atDriver.set(HANDLE, status.readyToUse === true);
   const world = { ...parts, answered: false, restoring: false, now: NOW, atDriver, created: 0 };
   const copy = clone(world);
   if (!isOwn && copy.content?.status?.snapshotHandle !== undefined) copy.content.status.snapshotHandle = ANOTHERS;
@@ -336,6 +383,8 @@ function checkEnd(start: World, end: World): void {
     must(snapshot === undefined, 'a deleted snapshot goes');
     if (end.claimExists) must(!end.claimHeld, 'nobody needs the claim');
     const startOwn = start.content?.spec.volumeSnapshotRef.uid === UID;
+    if (start.content !== undefined && !startOwn)
+      must(content !== undefined && content.metadata.deletionTimestamp === undefined, 'a content that is not its own stays');
     if (startOwn && start.content?.spec.deletionPolicy === 'Delete') {
       must(content === undefined, 'its content goes');
       must(!end.atDriver.has(HANDLE), 'nothing stays at the driver');
@@ -346,13 +395,25 @@ function checkEnd(start: World, end: World): void {
   if (start.snapshot === undefined) return;
   const isMisbound = content !== undefined && !contentPointsAt(content, snapshot!);
   const isLost = start.content === undefined && start.snapshot.status?.creationTime !== undefined;
-  const isHopeless = start.answer === 'finalError' || start.content?.metadata.deletionTimestamp !== undefined || isMisbound || isLost;
-  const canBeMade = end.classExists && end.claimExists;
+  const isStatic = start.snapshot.spec.source.volumeSnapshotContentName !== undefined;
+  const isHopeless =
+    (isStatic ? start.content === undefined : start.answer === 'finalError') || start.content?.metadata.deletionTimestamp !== undefined || isMisbound || isLost;
+  const canBeMade = isStatic || (end.classExists && end.claimExists);
   const isMade = content?.status?.readyToUse === true;
   if (!isHopeless && canBeMade) must(snapshot?.status?.readyToUse, 'a possible snapshot becomes ready');
   if (isMade && !isMisbound) must(snapshot?.status?.error === undefined, 'an error goes when it is over');
   if (snapshot?.status?.readyToUse !== true) must((snapshot?.status?.error?.message ?? '') !== '', 'who waits says for what');
   if (snapshot?.status?.readyToUse === true && end.claimExists) must(!end.claimHeld, 'a ready snapshot needs no claim');
+}
+
+/** A whole life: while a restore goes on nothing is taken from it, and once it is over everything goes on. */
+function live(world: World, order: Order, dieAt?: number): number {
+  const steps = settle(world, order, dieAt);
+  if (!world.restoring) return steps;
+  must(world.snapshot !== undefined && world.content !== undefined, 'what is being restored stays');
+  must(world.snapshot?.status?.error?.message?.includes('being restored'), 'who waits says for what');
+  world.restoring = false;
+  return steps + settle(world, order, undefined);
 }
 
 /** Adds to a failure the world that it happened in. */
@@ -373,13 +434,13 @@ test('every small world settles, none is harmed, and dying at any step changes n
     count++;
     for (const order of ORDERS) {
       const calm = clone(start);
-      const length = within(start, order, () => settle(calm, order, undefined));
+      const length = within(start, order, () => live(calm, order));
       within(start, order, () => checkEnd(start, calm));
       runs++;
       steps += length;
       for (let dieAt = 0; dieAt < Math.min(length, DEATHS_MAX); dieAt++) {
         const rough = clone(start);
-        steps += within(start, order, () => settle(rough, order, dieAt));
+        steps += within(start, order, () => live(rough, order, dieAt));
         within(start, order, () => checkEnd(start, rough));
         runs++;
       }

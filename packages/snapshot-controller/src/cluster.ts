@@ -63,6 +63,13 @@ function claimWaitedFor(snapshot: VolumeSnapshot): readonly string[] {
   return claim !== undefined && isUnready(snapshot) ? [claim] : [];
 }
 
+/** The one value of index `withoutContent`. */
+export const ANY = '';
+
+function withoutContent(snapshot: VolumeSnapshot): readonly string[] {
+  return isUnready(snapshot) && snapshot.status?.boundVolumeSnapshotContentName === undefined ? [ANY] : [];
+}
+
 /** Keys of the snapshots that a claim still waits to be filled from. Either field may name it. */
 export function snapshotsRestoredBy(claim: PersistentVolumeClaim): readonly string[] {
   const phase = claim.status?.phase ?? 'Pending';
@@ -94,7 +101,7 @@ export function createCluster({ client, clock, random, log, watchNodes }: Cluste
       ...common,
       resource: volumeSnapshots,
       transform: lean<VolumeSnapshot>,
-      indexers: { unreadyByClass: classWaitedFor, unreadyByClaim: claimWaitedFor },
+      indexers: { unreadyByClass: classWaitedFor, unreadyByClaim: claimWaitedFor, withoutContent },
     }),
     classes: new Informer({
       ...common,

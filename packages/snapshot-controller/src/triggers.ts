@@ -1,8 +1,8 @@
 // Which change brings which keys back. Every question that a decision asks of another object has its line here,
 // so that a snapshot goes on the moment its class, claim, volume or content comes.
-import { Finalizer, isBeingDeleted, keyOf, type VolumeSnapshot, type VolumeSnapshotContent } from '@snapshot-stack/api-types';
+import { Finalizer, isBeingDeleted, jsonEqual, keyOf, type VolumeSnapshot, type VolumeSnapshotContent } from '@snapshot-stack/api-types';
 import type { WorkQueue } from '@snapshot-stack/runtime';
-import { NO_CLASS, isProtected, snapshotsRestoredBy, type Cluster } from './cluster.ts';
+import { ANY, NO_CLASS, isProtected, snapshotsRestoredBy, type Cluster } from './cluster.ts';
 import { snapshotKeyOf } from './content/observe.ts';
 import type { Operations } from './operations.ts';
 import { claimKeyOf } from './snapshot/questions.ts';
@@ -14,7 +14,7 @@ export interface Queues {
 }
 
 export function connectTriggers(cluster: Cluster, queues: Queues, operations: Operations): void {
-  const wakeUnready = (index: 'unreadyByClass' | 'unreadyByClaim', value: string): void => {
+  const wakeUnready = (index: 'unreadyByClass' | 'unreadyByClaim' | 'withoutContent', value: string): void => {
     for (const snapshot of cluster.snapshots.cache.byIndex(index, value)) queues.snapshots.add(keyOf(snapshot));
   };
   onSnapshots(cluster, queues, operations);
@@ -55,6 +55,14 @@ export function connectTriggers(cluster: Cluster, queues: Queues, operations: Op
     added: ({ spec }) => wakeUnready('unreadyByClaim', `${spec.claimRef?.namespace ?? ''}/${spec.claimRef?.name ?? ''}`),
     updated: ({ spec }, old) => {
       if (spec.claimRef?.uid !== old.spec.claimRef?.uid) wakeUnready('unreadyByClaim', `${spec.claimRef?.namespace ?? ''}/${spec.claimRef?.name ?? ''}`);
+    },
+  });
+
+  cluster.nodes?.on({
+    added: () => wakeUnready('withoutContent', ANY),
+    // Nodes report their state all the time; only their labels matter here.
+    updated: ({ metadata }, old) => {
+      if (!jsonEqual(metadata.labels, old.metadata.labels)) wakeUnready('withoutContent', ANY);
     },
   });
 }
