@@ -9,7 +9,9 @@ await runMain(async (signal) => {
   const log = createLog({ name: 'hostpath-driver', level: levelOf(options.v), format: options['logging-format'] === 'json' ? 'json' : 'text' });
   const driver = await startDriver(options, log);
   log.info('serving', { endpoint: options.endpoint, driver: options.drivername, node: options.nodeid });
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  const asked = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
+  const refusal = await Promise.race([asked, driver.refused]);
+  if (refusal !== undefined) log.error('kubelet refused the registration; exiting so that it is tried again', { error: refusal });
   await driver.close();
-  return 0;
+  return refusal === undefined ? 0 : 1;
 });

@@ -39,6 +39,11 @@ export type DriverOptions = ReturnType<typeof flags.parse>;
 
 export const TOPOLOGY_KEY = 'topology.hostpath.csi/node';
 
+/** Whether volumes may grow: upstream has two names for the one switch, and either turns it off. */
+export function canExpand(options: DriverOptions): boolean {
+  return options['enable-volume-expansion'] && options['node-expand-required'];
+}
+
 const UNITS: Record<string, bigint> = {
   '': 1n,
   k: 1_000n,

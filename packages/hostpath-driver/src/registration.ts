@@ -7,8 +7,11 @@ import type { DriverOptions } from './options.ts';
 
 const REGISTRATION_API = '1.0.0';
 
-/** @throws Error when the folder cannot be written to */
-export function registerWithKubelet(options: DriverOptions, log: Log): Promise<CsiServer> {
+/**
+ * @param refused told why kubelet does not take the driver; it is to exit then, so that starting again is a new try
+ * @throws Error when the folder cannot be written to
+ */
+export function registerWithKubelet(options: DriverOptions, log: Log, refused: (why: string) => void): Promise<CsiServer> {
   const socket = join(options['plugin-registration-path'], `${options.drivername}-reg.sock`);
   return serveCsi({
     endpoint: `unix://${socket}`,
@@ -17,10 +20,7 @@ export function registerWithKubelet(options: DriverOptions, log: Log): Promise<C
         Promise.resolve({ type: 'CSIPlugin', name: options.drivername, endpoint: options['kubelet-registration-path'], supportedVersions: [REGISTRATION_API] }),
       notifyRegistrationStatus: (status) => {
         if (status.pluginRegistered) log.info('registered with kubelet');
-        else {
-          log.error('kubelet refused the registration; exiting so that it is tried again', { error: status.error });
-          process.kill(process.pid, 'SIGTERM');
-        }
+        else refused(status.error);
         return Promise.resolve({});
       },
     },

@@ -16,6 +16,8 @@ import { registerWithKubelet } from './registration.ts';
 import { State } from './state/state.ts';
 
 export interface RunningDriver {
+  /** Resolves with the reason if kubelet does not take the driver. */
+  refused: Promise<string>;
   close(): Promise<void>;
 }
 
@@ -70,8 +72,9 @@ export async function startDriver(options: DriverOptions, log: Log): Promise<Run
           },
           log,
         });
-  const registration = options['kubelet-registration-path'] === '' ? undefined : await registerWithKubelet(options, log);
-  return { close: () => close(driver, server, http, registration) };
+  const { promise: refused, resolve: refuse } = Promise.withResolvers<string>();
+  const registration = options['kubelet-registration-path'] === '' ? undefined : await registerWithKubelet(options, log, refuse);
+  return { refused, close: () => close(driver, server, http, registration) };
 }
 
 async function close(driver: Driver, server: CsiServer, http: HttpEndpoint | undefined, registration: CsiServer | undefined): Promise<void> {

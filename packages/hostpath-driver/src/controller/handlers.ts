@@ -17,6 +17,7 @@ import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import type { Driver } from '../driver.ts';
 import { growImage } from '../files/images.ts';
+import { TOPOLOGY_KEY, canExpand } from '../options.ts';
 import {
   accessTypeOf,
   accessTypeOfOne,
@@ -50,7 +51,7 @@ function capabilities(driver: Driver): number[] {
     Rpc.VOLUME_CONDITION,
     Rpc.SINGLE_NODE_MULTI_WRITER,
     ...(options['enable-list-snapshots'] ? [Rpc.LIST_SNAPSHOTS] : []),
-    ...(options['enable-volume-expansion'] && !options['disable-controller-expansion'] ? [Rpc.EXPAND_VOLUME] : []),
+    ...(canExpand(options) && !options['disable-controller-expansion'] ? [Rpc.EXPAND_VOLUME] : []),
     ...(options['enable-attach'] ? [Rpc.PUBLISH_UNPUBLISH_VOLUME, Rpc.PUBLISH_READONLY, Rpc.LIST_VOLUMES_PUBLISHED_NODES] : []),
     ...(options['enable-controller-modify-volume'] ? [Rpc.MODIFY_VOLUME] : []),
   ];
@@ -178,7 +179,9 @@ export function controllerHandlers(driver: Driver): ServiceHandlers<typeof Contr
     },
     getCapacity: async (request) => {
       if (request.volumeCapabilities.length > 0) accessTypeOf(request.volumeCapabilities);
-      const available = await capacityOf(driver, request.parameters['kind'] ?? '');
+      const node = request.accessibleTopology?.segments[TOPOLOGY_KEY];
+      const elsewhere = node !== undefined && node !== options.nodeid;
+      const available = elsewhere ? 0n : await capacityOf(driver, request.parameters['kind'] ?? '');
       return { availableCapacity: available > 0n ? available : 0n, maximumVolumeSize: driver.maxVolumeBytes, minimumVolumeSize: 0n };
     },
     createSnapshot: async (request, { signal }) => ({ snapshot: await createSnapshot(driver, request, signal) }),
@@ -191,7 +194,7 @@ export function controllerHandlers(driver: Driver): ServiceHandlers<typeof Contr
       required(request.snapshotId, 'snapshot_id');
       return { snapshot: toSnapshot(snapshotOf(state, request.snapshotId)) };
     },
-    ...(options['enable-volume-expansion'] && !options['disable-controller-expansion']
+    ...(canExpand(options) && !options['disable-controller-expansion']
       ? {
           controllerExpandVolume: async (request) => {
             required(request.volumeId, 'volume_id');

@@ -83,7 +83,9 @@ async function take(driver: Driver, volume: VolumeRow, name: string): Promise<Sn
   state.addSnapshot(row);
   try {
     await takeFiles(driver, [{ volume, id: row.id }]);
-    state.setSnapshot(row.id, { phase: 'ready' });
+    // What is copied file by file is as it was at the end; what is shared, as at the beginning.
+    if (driver.engine.method === 'copy') row.createdNs = BigInt(driver.clock.now()) * NS_PER_MS;
+    state.setSnapshot(row.id, { phase: 'ready', createdNs: row.createdNs });
   } catch (error) {
     await driver.engine.remove(driver.layout.snapshot(row.id, row.backend));
     state.removeSnapshot(row.id);

@@ -194,6 +194,14 @@ export function asCsiError(error: unknown, what: string): CsiError {
     (error as NodeJS.ErrnoException).code === 'EDQUOT';
   const message = error instanceof Error ? error.message : String(error);
   if (full) return new CsiError('RESOURCE_EXHAUSTED', `${what}: the disk is full; nothing was left behind, free space and try again`, { cause: error });
+  if (error instanceof CommandError && error.isForbidden)
+    return new CsiError(
+      'PERMISSION_DENIED',
+      `${what}: ${message}; mounts, devices and other users' files need root: run the driver as root, in a pod as privileged`,
+      { cause: error },
+    );
+  if (error instanceof CommandError && error.isMissing)
+    return new CsiError('FAILED_PRECONDITION', `${what}: this node lacks a tool that it needs: ${message}`, { cause: error });
   return new CsiError('INTERNAL', `${what}: ${message}`, { cause: error });
 }
 

@@ -96,6 +96,8 @@ async function isSubvolume(path: string): Promise<boolean> {
 
 export function createEngine(method: Method, copies: number): Engine {
   const gate = new Gate(copies);
+  // Within a tree there may be files that cannot share blocks, for example those with chattr +C: they are copied.
+  const reflink = method === 'copy' ? '--reflink=never' : '--reflink=auto';
   const remove = async (path: string): Promise<void> => {
     if (method === 'btrfs-subvolume' && (await isSubvolume(path))) {
       await run('btrfs', ['property', 'set', '-f', '-ts', path, 'ro', 'false']);
@@ -123,7 +125,7 @@ export function createEngine(method: Method, copies: number): Engine {
   };
   const copyTree = async (from: string, to: string): Promise<void> => {
     await mkdir(to, { mode: 0o700 });
-    await runBound('cp', ['-a', method === 'copy' ? '--reflink=auto' : '--reflink=always', '--sparse=auto', '--', `${from}/.`, to]);
+    await runBound('cp', ['-a', reflink, '--sparse=auto', '--', `${from}/.`, to]);
     await runBound('sync', ['-f', to]);
   };
   return {
@@ -150,7 +152,7 @@ export function createEngine(method: Method, copies: number): Engine {
       gate.run(() =>
         appear(to, async (temporary) => {
           await syncFile(from);
-          if (method === 'copy') await runBound('cp', ['--reflink=auto', '--sparse=always', '--', from, temporary]);
+          if (method === 'copy') await runBound('cp', [reflink, '--sparse=always', '--', from, temporary]);
           else await copyFile(from, temporary, constants.COPYFILE_FICLONE_FORCE);
           await syncFile(temporary);
         }),

@@ -18,6 +18,11 @@ export class CommandError extends Error {
     return /No space left|Disk quota exceeded/.test(this.stderr);
   }
 
+  /** Refused for want of root, or of a capability. */
+  get isForbidden(): boolean {
+    return /must be superuser|only root|Permission denied|Operation not permitted|not allowed/i.test(this.stderr);
+  }
+
   get isMissing(): boolean {
     return (this.cause as NodeJS.ErrnoException).code === 'ENOENT';
   }

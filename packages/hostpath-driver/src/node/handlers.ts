@@ -20,7 +20,7 @@ import { growFileSystem, growUnmounted, imageSize } from '../files/images.ts';
 import { attachLoop, bindMount, detachLoops, loopDevicesOf, mountAt, unmount } from '../files/mounts.ts';
 import { run } from '../files/run.ts';
 import { asCsiError, removeVolume } from '../controller/volumes.ts';
-import { TOPOLOGY_KEY } from '../options.ts';
+import { TOPOLOGY_KEY, canExpand } from '../options.ts';
 import { accessTypeOfOne, invalidArgument, required, shown, volumeOf } from '../requests.ts';
 import type { PublicationRow, VolumeRow } from '../state/state.ts';
 
@@ -256,7 +256,7 @@ export function nodeHandlers(driver: Driver): ServiceHandlers<typeof NodeService
         Rpc.GET_VOLUME_STATS,
         Rpc.VOLUME_CONDITION,
         Rpc.SINGLE_NODE_MULTI_WRITER,
-        ...(options['enable-volume-expansion'] && !options['disable-node-expansion'] ? [Rpc.EXPAND_VOLUME] : []),
+        ...(canExpand(options) && !options['disable-node-expansion'] ? [Rpc.EXPAND_VOLUME] : []),
       ];
       return Promise.resolve({ capabilities: types.map((type) => ({ type: { $case: 'rpc' as const, value: { type } } })) });
     },
@@ -296,7 +296,7 @@ export function nodeHandlers(driver: Driver): ServiceHandlers<typeof NodeService
       if (!known || !existsSync(request.volumePath)) throw new CsiError('NOT_FOUND', `volume ${row.id} is not at ${shown(request.volumePath)}`);
       return statsOf(driver, row, request.volumePath);
     },
-    ...(options['enable-volume-expansion'] && !options['disable-node-expansion']
+    ...(canExpand(options) && !options['disable-node-expansion']
       ? {
           nodeExpandVolume: async (request) => {
             required(request.volumeId, 'volume_id');
