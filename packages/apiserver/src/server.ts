@@ -21,6 +21,7 @@ import { ServiceAccountTokens, makeSigningKey } from './auth/service-account-tok
 import { builtinResources } from './builtin/resources.ts';
 import { Faults } from './faults/faults.ts';
 import { callWebhook } from './http/call-webhook.ts';
+import { refuseClient } from './http/client-error.ts';
 import { Handler } from './http/handler.ts';
 import { ManagedFields } from './managed-fields/managed-fields.ts';
 import { RequestLog, type RequestRecord } from './http/request-log.ts';
@@ -232,6 +233,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     { ...tls, keepAliveTimeout: 120_000, headersTimeout: 10_000, requestTimeout: 60_000, maxHeaderSize: 64 * 1024 },
     (request, response) => void handler.handle(request, response),
   );
+  server.on('clientError', refuseClient);
   port = await listen(server, port);
   const url = `https://127.0.0.1:${port}`;
   const kubeconfig = kubeconfigFor(url, identity);

@@ -57,6 +57,7 @@ export const builtinResources: readonly ResourceDefinition[] = [
     {
       kind: 'Pod',
       short: ['po'],
+      subresources: ['binding'],
       categories: ['all'],
       selectable: [
         'spec.nodeName',

@@ -68,6 +68,7 @@ const READ_WRITE = ['get', 'patch', 'update'];
 
 function subresourcesOf({ strategy, scale, group: name, plural }: ResourceDefinition): Subresource[] {
   return [
+    ...(name === '' && plural === 'pods' ? [{ name: 'binding', verbs: ['create'], kind: { group: '', version: 'v1', kind: 'Binding' } }] : []),
     ...(name === '' && plural === 'namespaces' ? [{ name: 'finalize', verbs: ['update'] }] : []),
     ...(scale === undefined ? [] : [{ name: 'scale', verbs: READ_WRITE, kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' } }]),
     ...(name === '' && plural === 'serviceaccounts' ? [{ name: 'token', verbs: ['create'], kind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' } }] : []),

@@ -15,7 +15,6 @@ import { serveWatch, type Show } from '../list/watcher.ts';
 import { OPENAPI_V2, OpenApi } from '../openapi/document.ts';
 import type { ManagedFields } from '../managed-fields/managed-fields.ts';
 import { APPLY_PATCH, applyPatch, checkPatchType, parseApplyConfig } from '../patch/apply-patch.ts';
-import { PROTOBUF, decodeProtobuf } from '../protobuf/decode.ts';
 import type { Catalogue } from '../registry/catalogue.ts';
 import { groupVersionOf, storageKeyOf, type ResourceDefinition, type Verb } from '../registry/resource.ts';
 import { keyFor, type DeleteRequest, type User, type WriteContext, type Writer } from '../registry/writer.ts';
@@ -24,8 +23,10 @@ import type { FieldError } from '../schema/field-error.ts';
 import type { JsonObject } from '../schema/schema.ts';
 import { Entry, type Store } from '../store/store.ts';
 import { negotiate, type Form } from './accept.ts';
-import { readBody, sendBody } from './body.ts';
-import { checkPatchOptions, checkPatched, checkWriteOptions, decodeBody, readJson } from './decode.ts';
+import { BODY_BYTES_MAX, readBody, sendBody } from './body.ts';
+import { checkPatchOptions, checkPatched, checkWriteOptions, decodeBody } from './decode.ts';
+import { readDeleteOptions } from './delete-options.ts';
+import { bound } from '../builtin/kinds/binding.ts';
 import { parseResourcePath, type ResourcePath } from './request-info.ts';
 import type { RequestLog } from './request-log.ts';
 
@@ -105,8 +106,8 @@ export class Handler {
     const retryAfter = status.details?.retryAfterSeconds;
     if (retryAfter !== undefined) response.setHeader('Retry-After', String(retryAfter));
     await sendBody(request, response, status.code ?? 500, 'application/json', `${stringifyJson(status)}\n`);
-    // What is left of an unread body must not be taken for the next request.
-    if (!request.complete) request.destroy();
+    // Node reads what is left of a body away, so that the client gets the answer; of an endless one it shall not.
+    if (!request.complete && !(Number(request.headers['content-length']) <= BODY_BYTES_MAX)) response.once('finish', () => request.destroy());
   }
 
   async #route(call: Call): Promise<void> {
@@ -122,6 +123,7 @@ export class Handler {
       if (target.group !== '' && !this.#builtinGroup(target.group)) return this.#noSuchPath(call);
       throw resourceNotFound();
     }
+    if (!definition.namespaced && target.namespace !== undefined) throw resourceNotFound();
     if (definition.custom && definition.namespaced && target.namespace === undefined && call.request.method === 'POST') return this.#noSuchPath(call);
     if (target.subresource !== undefined && !this.#hasSubresource(definition, target.subresource)) {
       throw definition.custom ? notFound({ group: definition.group, kind: definition.plural }, target.name ?? '') : resourceNotFound();
@@ -210,7 +212,7 @@ export class Handler {
   }
 
   async #get({ definition, target, request, response, query }: ResourceCall): Promise<void> {
-    const entry = getObject(this.#options.store, definition, target.namespace, target.name ?? '');
+    const entry = getObject(this.#options.store, definition, target.namespace, target.name ?? '', query);
     const form = negotiate(request.headers.accept, query);
     if (target.subresource === 'scale') return this.#send({ request, response }, 200, form, shownScale(definition, await this.#options.presenter.present(definition, entry.object)));
     const shown = await this.#options.presenter.present(definition, entry.object);
@@ -283,12 +285,24 @@ export class Handler {
 
   async #create(call: ResourceCall): Promise<void> {
     const { definition, target } = call;
+    if (definition.origin?.metadata.deletionTimestamp !== undefined) throw terminating(definition);
     if (this.#options.reviews.answers(definition.group) || target.subresource === 'token') return this.#review(call);
+    if (target.subresource === 'binding') return this.#bind(call);
     if (definition.namespaced && target.namespace === undefined) throw methodNotAllowed();
     if (target.name !== undefined && !definition.custom) throw methodNotAllowed();
     const body = await this.#object(call, 'CreateOptions');
     const written = await this.#options.writer.create(definition, target.namespace, body, this.#context(call, 'CreateOptions'), target.name);
     await this.#answer(call, 201, written.object);
+  }
+
+  /** What a scheduler does: gives a pod its node, once. */
+  async #bind(call: ResourceCall): Promise<void> {
+    const { definition, target, request, response } = call;
+    const binding = await this.#object(call, 'CreateOptions');
+    const name = target.name ?? '';
+    await this.#options.writer.update(definition, target.namespace, name, 'binding', (pod) => bound(pod, binding), this.#context(call, 'CreateOptions'));
+    const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
+    await sendBody(request, response, 201, 'application/json', `${stringifyJson(status)}\n`);
   }
 
   /** Questions are answered and forgotten. */
@@ -337,23 +351,25 @@ export class Handler {
 
   async #patch(call: ResourceCall): Promise<void> {
     const { definition, target, request } = call;
-    if (target.name === undefined) throw methodNotAllowed();
+    const { name } = target;
+    if (name === undefined) throw methodNotAllowed();
     const contentType = mediaTypeOf(request);
     checkPatchType(contentType, definition);
     const text = (await readBody(request)).toString('utf8');
     const fieldValidation = checkPatchOptions(call.query, contentType === APPLY_PATCH);
-    if (contentType === APPLY_PATCH) return this.#apply(call, target.name, text);
+    if (contentType === APPLY_PATCH) return this.#apply(call, name, text);
     const warn = (message: string): void => void call.response.appendHeader('Warning', warningHeader(message));
     const change = (current: KubeObject): KubeObject => {
       if (target.subresource === 'scale') return rescaled(definition, current, applyPatch({ contentType, text, current: shownScale(definition, current), definition }));
       const patched = applyPatch({ contentType, text, current, definition });
+      checkTarget(patched, name, target.namespace);
       checkPatched(patched, definition, text, { fieldValidation, warn });
       return patched;
     };
     const written = await this.#options.writer.update(
       definition,
       target.namespace,
-      target.name,
+      name,
       target.subresource,
       change,
       this.#context(call, 'PatchOptions'),
@@ -388,8 +404,8 @@ export class Handler {
   async #delete(call: ResourceCall): Promise<void> {
     const { definition, target } = call;
     if (target.subresource !== undefined) throw deleteNotSupported(definition);
-    const request = await this.#deleteRequest(call);
-    const result = await this.#options.writer.delete(definition, target.namespace, target.name ?? '', request, this.#context(call, 'DeleteOptions'));
+    const [request, context] = await this.#deletion(call);
+    const result = await this.#options.writer.delete(definition, target.namespace, target.name ?? '', request, context);
     if (definition.plural === 'customresourcedefinitions') await this.#options.onDefinitions();
     const text = result.kind === 'Status' ? stringifyJson(result as Status) : show(definition, result as KubeObject);
     await sendBody(call.request, call.response, 200, 'application/json', `${text}\n`);
@@ -397,11 +413,11 @@ export class Handler {
 
   async #deleteCollection(call: ResourceCall): Promise<void> {
     const { definition, target } = call;
-    const request = await this.#deleteRequest(call);
+    const [request, context] = await this.#deletion(call);
     const found = listObjects(this.#options.store, definition, target.namespace, call.query);
     for (const { object } of found.entries) {
       await this.#options.writer
-        .delete(definition, object.metadata.namespace, object.metadata.name ?? '', request, this.#context(call, 'DeleteOptions'))
+        .delete(definition, object.metadata.namespace, object.metadata.name ?? '', request, context)
         .catch((error: unknown) => {
           if (!(error instanceof StatusError && error.status.code === 404)) throw error;
         });
@@ -410,12 +426,11 @@ export class Handler {
     await sendBody(call.request, call.response, 200, 'application/json', listText(found));
   }
 
-  async #deleteRequest({ request, query }: ResourceCall): Promise<DeleteRequest> {
-    const bytes = await readBody(request);
-    const body: DeleteRequest = bytes.length === 0 ? {} : mediaTypeOf(request) === PROTOBUF ? (decodeProtobuf(bytes).object ?? {}) : readJson(bytes.toString('utf8'), 'DeleteOptions');
-    const policy = query.get('propagationPolicy');
-    const grace = query.get('gracePeriodSeconds');
-    return { ...body, ...(policy === null ? {} : { propagationPolicy: policy }), ...(grace === null ? {} : { gracePeriodSeconds: Number(grace) }) };
+  /** What a DELETE asks for, and the context with its dry run. */
+  async #deletion(call: ResourceCall): Promise<[DeleteRequest, WriteContext]> {
+    const { dryRun = [], ...request } = await readDeleteOptions(await readBody(call.request), mediaTypeOf(call.request), call.query);
+    const options = { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', ...request, ...(dryRun.length === 0 ? {} : { dryRun: [...dryRun] }) } as unknown as JsonObject;
+    return [request, { ...this.#context(call, 'DeleteOptions'), dryRun: dryRun.includes('All'), options }];
   }
 
   /** @param options the kind of the options that the query stands for */
@@ -425,6 +440,7 @@ export class Handler {
     const fieldValidation = checkWriteOptions(query, options);
     const object = await decodeBody({ contentType, bytes: await readBody(request), definition: decodedAs(definition, target), fieldValidation, warn });
     if (target.subresource === 'scale') return object;
+    if (target.subresource === 'binding') return object;
     if (target.subresource === 'token') return { ...object, apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' };
     object.apiVersion = groupVersionOf(definition);
     object.kind = definition.kind;
@@ -549,6 +565,7 @@ function mediaTypeOf(request: IncomingMessage): string {
 /** The body of a scale subresource is a Scale, whatever the resource. */
 function decodedAs(definition: ResourceDefinition, target: ResourcePath): ResourceDefinition {
   if (target.subresource === 'token') return { ...definition, group: 'authentication.k8s.io', kind: 'TokenRequest' };
+  if (target.subresource === 'binding') return { ...definition, kind: 'Binding' };
   if (target.subresource !== 'scale') return definition;
   const { origin: _origin, scale: _scale, ...rest } = definition;
   return { ...rest, group: 'autoscaling', version: 'v1', kind: 'Scale', custom: false, schema: undefined };
@@ -589,6 +606,10 @@ function invalidVersion(definition: ResourceDefinition, name: string): StatusErr
   const message = 'Invalid value: 0: must be specified for an update';
   const error: FieldError = { reason: 'FieldValueInvalid', message, field: 'metadata.resourceVersion' };
   return invalid({ group: definition.group, kind: definition.plural }, name, [error]);
+}
+
+function terminating({ group, plural }: ResourceDefinition): StatusError {
+  return new StatusError(405, 'MethodNotAllowed', 'create not allowed while custom resource definition is terminating', { group, kind: plural });
 }
 
 function deleteNotSupported({ group, plural }: ResourceDefinition): StatusError {

@@ -28,6 +28,9 @@ function show(token: Token): string {
   return token.kind === 'end' ? '' : token.text;
 }
 
+/** One requirement is none; its text is completed by the parser. */
+class Fault extends Error {}
+
 class LabelParser {
   readonly #tokens: Token[];
   #at = 0;
@@ -48,7 +51,9 @@ class LabelParser {
     const requirements: Matcher[] = [];
     if (this.#peek().kind === 'end') return requirements;
     for (;;) {
-      requirements.push(this.#requirement());
+      const first = this.#peek();
+      if (first.kind !== 'word' && first.kind !== '!') throw badRequest(`found '${show(first)}', expected: !, identifier, or 'end of string'`);
+      requirements.push(this.#checkedRequirement());
       const next = this.#take();
       if (next.kind === 'end') return requirements;
       if (next.kind !== ',') throw badRequest(`found '${show(next)}', expected: ',' or 'end of string'`);
@@ -57,12 +62,20 @@ class LabelParser {
     }
   }
 
+  #checkedRequirement(): Matcher {
+    try {
+      return this.#requirement();
+    } catch (error) {
+      throw error instanceof Fault ? badRequest(`unable to parse requirement: ${error.message}`) : error;
+    }
+  }
+
   #key(): string {
     const token = this.#take();
-    if (token.kind !== 'word') throw badRequest(`found '${show(token)}', expected: !, identifier, or 'end of string'`);
+    if (token.kind !== 'word') throw new Fault(`found '${show(token)}', expected: identifier`);
     if (!LABEL_NAME.test(token.text)) {
-      throw badRequest(
-        `unable to parse requirement: <nil>: Invalid value: "${token.text}": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,
+      throw new Fault(
+        `<nil>: Invalid value: "${token.text}": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')`,
       );
     }
     return token.text;
@@ -96,7 +109,7 @@ class LabelParser {
       case '<': {
         const bound = this.#value(key);
         if (!/^-?\d+$/.test(bound))
-          throw badRequest(`unable to parse requirement: values[0][${key}]: Invalid value: "${bound}": for 'Gt', 'Lt' operators, the value must be an integer`);
+          throw new Fault(`values[0]: Invalid value: "${bound}": for 'Gt', 'Lt' operators, the value must be an integer`);
         const greater = operator.kind === '>';
         return (object) => {
           const value = valueOf(object);
@@ -106,8 +119,8 @@ class LabelParser {
       }
       default: {
         if (operator.text !== 'in' && operator.text !== 'notin')
-          throw badRequest(
-            `unable to parse requirement: found '${show(operator)}', expected: in, notin, =, ==, !=, gt, lt`.replace('unable to parse requirement: ', ''),
+          throw new Fault(
+            `found '${show(operator)}', expected: in, notin, =, ==, !=, gt, lt`,
           );
         const values = this.#values(key);
         const wanted = operator.text === 'in';
@@ -123,20 +136,20 @@ class LabelParser {
     const next = this.#peek();
     if (next.kind === 'end' || next.kind === ',') return '';
     const token = this.#take();
-    if (token.kind !== 'word') throw badRequest(`found '${show(token)}', expected: identifier`);
+    if (token.kind !== 'word') throw new Fault(`found '${show(token)}', expected: identifier`);
     return this.#checked(key, token.text);
   }
 
   #checked(key: string, value: string): string {
     if (LABEL_VALUE.test(value)) return value;
-    throw badRequest(
-      `unable to parse requirement: values[0][${key}]: Invalid value: "${value}": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`,
+    throw new Fault(
+      `values[0][${key}]: Invalid value: "${value}": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')`,
     );
   }
 
   #values(key: string): Set<string> {
     const open = this.#take();
-    if (open.kind !== '(') throw badRequest(`found '${show(open)}' expected: '('`);
+    if (open.kind !== '(') throw new Fault(`found '${show(open)}' expected: '('`);
     const values = new Set<string>();
     for (;;) {
       const token = this.#take();
@@ -145,10 +158,10 @@ class LabelParser {
         if (token.kind === ')' && values.size === 0) values.add('');
         if (token.kind === ')') return values;
         continue;
-      } else throw badRequest(`found '${show(token)}', expected: ',', ')' or identifier`);
+      } else throw new Fault(`found '${show(token)}', expected: ',', ')' or identifier`);
       const next = this.#take();
       if (next.kind === ')') return values;
-      if (next.kind !== ',') throw badRequest(`found '${show(next)}', expected: ',' or ')'`);
+      if (next.kind !== ',') throw new Fault(`found '${show(next)}', expected: ',' or ')'`);
     }
   }
 }

@@ -186,7 +186,8 @@ export class Writer {
       errors.push(...instanceErrors({ schema: definition.schema, object: value, old: before, subresource: subresource === 'status' ? 'status' : undefined }));
       if (definition.scale !== undefined) errors.push(...scaleErrors(value, definition.scale));
     }
-    errors.push(...(definition.strategy.validate?.(object, old) ?? []));
+    // A binding changes what nothing else may.
+    if (subresource !== 'binding') errors.push(...(definition.strategy.validate?.(object, old) ?? []));
     if (errors.length > 0) throw invalid(kindOf(definition), object.metadata.name ?? '', errors);
   }
 
@@ -240,7 +241,7 @@ export class Writer {
     const owned = this.#track(definition, old, next, subresource, context);
     const admitted = (await this.#options.admission.mutate(attributes, owned, old)) as KubeObject;
     this.#shape(definition, admitted);
-    if (definition.strategy.hasGeneration) countGeneration(definition, admitted, old);
+    if (definition.strategy.hasGeneration && subresource !== 'binding') countGeneration(definition, admitted, old);
     const tracked = this.#options.fields.settle(admitted, old);
     this.#check(definition, tracked, old, subresource);
     await this.#options.admission.validate(attributes, tracked, old);
@@ -274,6 +275,7 @@ export class Writer {
       } as KubeObject;
     }
     const metadata = heldMetadata(proposed.metadata, old.metadata);
+    if (subresource === 'binding') return { ...proposed, metadata };
     if (subresource === 'status')
       return { ...old, metadata: { ...metadata, finalizers: old.metadata.finalizers }, status: from['status'] } as unknown as KubeObject;
     const status = definition.strategy.hasStatus && to['status'] !== undefined ? { status: to['status'] } : {};
