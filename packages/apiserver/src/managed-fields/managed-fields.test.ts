@@ -124,6 +124,13 @@ describe('updates', () => {
     expect(world.owners).toEqual({ 'before-first-apply Update': { 'f:spec': { '.': {}, 'f:size': {} } }, 'carol Apply': { 'f:spec': { 'f:color': {} } } });
   });
 
+  it('that make the object unfit for its types make the server forget the owners', () => {
+    const world = new World();
+    world.update('bob', ({ spec }) => (spec['size'] = 1));
+    world.update('bob', ({ spec }) => (spec['color'] = 5));
+    expect(world.owners).toEqual({});
+  });
+
   it('by more than ten managers fold the oldest into one', () => {
     const world = new World();
     world.update('m0', ({ spec }) => (spec['labels'] = { k0: 'v' }));

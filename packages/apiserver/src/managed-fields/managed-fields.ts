@@ -76,6 +76,8 @@ export class ManagedFields {
     if (before.size === 0 && live !== undefined) return withOwners(next, before);
     const updater = this.#manager({ definition, manager, subresource }, 'Update');
     const scope = scopeOf(definition, subresource);
+    // As kube-apiserver does: of an object that does not fit its types the owners are forgotten.
+    if (typedError(next, scope.schema, 'allowed') !== undefined) return withoutOwners(next);
     return withOwners(next, this.#updated(before, live ?? blank(next), next, updater, scope));
   }
 

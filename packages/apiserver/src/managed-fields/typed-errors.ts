@@ -4,15 +4,27 @@ import { isObject, type JsonObject, type Schema } from '../schema/schema.ts';
 import { keyText } from './field-set.ts';
 import { deduced, fieldSchema, itemKey, itemSchema, shapeOf } from './typed.ts';
 
-/** The errors as one text; undefined when the value fits its schema. */
-export function typedError(value: unknown, schema: Schema): string | undefined {
+/**
+ * The errors as one text; undefined when the value fits its schema.
+ * @param duplicates whether keyed lists may hold a key twice: stored objects may, applied ones may not
+ */
+export function typedError(value: unknown, schema: Schema, duplicates: 'refused' | 'allowed' = 'refused'): string | undefined {
   const errors: string[] = [];
-  collect(value, schema, '', errors);
+  collect(value, schema, { path: '', errors, duplicates });
   if (errors.length === 0) return undefined;
   return errors.length === 1 ? errors[0] : ['errors:', ...errors.map((error) => `  ${error}`)].join('\n');
 }
 
-function collect(value: unknown, schema: Schema, path: string, errors: string[]): void {
+interface Place {
+  readonly path: string;
+  readonly errors: string[];
+  readonly duplicates: 'refused' | 'allowed';
+}
+
+const below = (place: Place, step: string): Place => ({ ...place, path: `${place.path}${step}` });
+
+function collect(value: unknown, schema: Schema, place: Place): void {
+  const { path, errors } = place;
   if (value === null || value === undefined) return;
   const fail = (why: string): void => void errors.push(path === '' ? why : `${path}: ${why}`);
   if (schema.type === 'array') {
@@ -25,21 +37,22 @@ function collect(value: unknown, schema: Schema, path: string, errors: string[])
   if (shapeOf(schema, value) === 'scalar') {
     const why = scalarError(value, schema);
     if (why !== undefined) fail(why);
-  } else if (Array.isArray(value)) collectItems(value, schema, path, errors);
-  else if (isObject(value)) collectMembers(value, schema, path, errors);
+  } else if (Array.isArray(value)) collectItems(value, schema, place);
+  else if (isObject(value)) collectMembers(value, schema, place);
 }
 
-function collectMembers(value: JsonObject, schema: Schema, path: string, errors: string[]): void {
+function collectMembers(value: JsonObject, schema: Schema, place: Place): void {
   for (const [name, member] of Object.entries(value)) {
     const declared = fieldSchema(schema, name);
-    if (declared === undefined) errors.push(`${path}.${name}: field not declared in schema`);
-    else collect(member, declared, `${path}.${name}`, errors);
+    if (declared === undefined) place.errors.push(`${place.path}.${name}: field not declared in schema`);
+    else collect(member, declared, below(place, `.${name}`));
   }
 }
 
-function collectItems(list: readonly unknown[], schema: Schema, path: string, errors: string[]): void {
+function collectItems(list: readonly unknown[], schema: Schema, place: Place): void {
+  const { path, errors, duplicates } = place;
   if (shapeOf(schema, list) !== 'list') {
-    list.forEach((item, index) => collect(item, itemSchema(schema), `${path}[${index}]`, errors));
+    list.forEach((item, index) => collect(item, itemSchema(schema), below(place, `[${index}]`)));
     return;
   }
   const seen = new Set<string>();
@@ -51,21 +64,22 @@ function collectItems(list: readonly unknown[], schema: Schema, path: string, er
       errors.push(`${path}: element ${index}: ${(error as Error).message}`);
       return;
     }
-    if (seen.has(key)) errors.push(`${path}: duplicate entries for key ${keyText(key)}`);
+    if (seen.has(key) && duplicates === 'refused') errors.push(`${path}: duplicate entries for key ${keyText(key)}`);
     seen.add(key);
-    collect(item, itemSchema(schema), `${path}${keyText(key)}`, errors);
+    collect(item, itemSchema(schema), below(place, keyText(key)));
   });
 }
 
 function scalarError(value: unknown, schema: Schema): string | undefined {
-  if (schema['x-kubernetes-int-or-string'] === true || schema === deduced || schema.type === undefined) {
+  // A string with a format may be any scalar. Source: k8s.io/kube-openapi/pkg/schemaconv (convertPrimitive).
+  const isFormatted = schema.type === 'string' && schema.format !== undefined && schema.format !== 'byte';
+  if (isFormatted || schema === deduced || schema.type === undefined) {
     return typeof value === 'object' ? `expected any scalar, got &{${goText(value)}}` : undefined;
   }
   const quoted = `&value.valueUnstructured{Value:${goSyntax(value)}}`;
   switch (schema.type) {
     case 'string':
-      // A quantity may be written as a number.
-      return typeof value === 'string' || (schema.format === 'quantity' && typeof value === 'number') ? undefined : `expected string, got ${quoted}`;
+      return typeof value === 'string' ? undefined : `expected string, got ${quoted}`;
     case 'boolean':
       return typeof value === 'boolean' ? undefined : `expected boolean, got &{${goText(value)}}`;
     default:
