@@ -133,11 +133,6 @@ export const lease: Partial<Strategy> = {
 
 export const event: Partial<Strategy> = {
   allowsCreateOnUpdate: true,
-  prepareCreate: (object) => {
-    for (const field of ['firstTimestamp', 'lastTimestamp', 'eventTime']) fieldsOf(object)[field] ??= null;
-    for (const field of ['reportingComponent', 'reportingInstance']) fieldsOf(object)[field] ??= '';
-    fieldsOf(object)['source'] ??= {};
-  },
   validate: (object) => {
     const [involved, own] = [text(part(object, 'involvedObject'), 'namespace'), object.metadata.namespace ?? ''];
     // Events about cluster-scoped objects live in the default namespace.

@@ -13,6 +13,22 @@ export function normalize(object: JsonObject, type: BuiltinType): void {
     if (object[name] === null && field?.always !== true) delete object[name];
     else if (field !== undefined) normalizeMember(object, field, type.page);
   }
+  for (const [name, zero] of zerosOf(type)) if (object[name] === undefined) object[name] = zero();
+}
+
+const zeros = new WeakMap<BuiltinType, readonly (readonly [string, () => unknown])[]>();
+
+/** The fields that are written even when nobody set them, and what Go writes then. */
+function zerosOf(type: BuiltinType): readonly (readonly [string, () => unknown])[] {
+  const known = zeros.get(type) ?? [...type.fields.values()].filter(({ always }) => always === true).flatMap(zeroOf);
+  zeros.set(type, known);
+  return known;
+}
+
+function zeroOf({ name, type }: Field): (readonly [string, () => unknown])[] {
+  if (type.kind === 'ref') return [[name, () => ({})]];
+  if (type.kind !== 'scalar') return [];
+  return [[name, type.name === 'string' ? () => '' : () => null]];
 }
 
 function normalizeMember(object: JsonObject, field: Field, page: string): void {

@@ -537,8 +537,8 @@ export const coreV1: TypePage = {
       resources: '0 {}quantity required',
     },
     NodeCondition: {
-      lastHeartbeatTime: '3 time',
-      lastTransitionTime: '4 time',
+      lastHeartbeatTime: '3 time always',
+      lastTransitionTime: '4 time always',
       message: '6 string',
       reason: '5 string',
       status: '2 string required',
@@ -650,8 +650,8 @@ export const coreV1: TypePage = {
       status: '3 PersistentVolumeClaimStatus',
     },
     PersistentVolumeClaimCondition: {
-      lastProbeTime: '3 time',
-      lastTransitionTime: '4 time',
+      lastProbeTime: '3 time always',
+      lastTransitionTime: '4 time always',
       message: '6 string',
       reason: '5 string',
       status: '2 string required',
@@ -761,8 +761,8 @@ export const coreV1: TypePage = {
       userAnnotations: '7 {}string',
     },
     PodCondition: {
-      lastProbeTime: '3 time',
-      lastTransitionTime: '4 time',
+      lastProbeTime: '3 time always',
+      lastTransitionTime: '4 time always',
       message: '6 string',
       observedGeneration: '7 int64',
       reason: '5 string',
