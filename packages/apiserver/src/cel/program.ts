@@ -1,5 +1,5 @@
 // What an expression becomes: a closure with its type, and the most that it can cost and measure.
-import type { CelType, ObjectType } from './types.ts';
+import type { CelType } from './types.ts';
 import { CelError, CostError } from './values.ts';
 
 /** The state of one evaluation: variables by slot and what was spent. */
@@ -54,7 +54,3 @@ export function sizeLimit(type: CelType): number {
 }
 
 const UNKNOWN_SIZE = 3 * 1024 * 1024;
-
-export function isObjectType(type: CelType): type is ObjectType {
-  return type.kind === 'object';
-}

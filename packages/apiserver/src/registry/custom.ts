@@ -1,5 +1,6 @@
 // Resources that a CustomResourceDefinition adds: served once its names are accepted.
 import type { KubeObject } from '@snapshot-stack/api-types';
+import { selectorName } from '../crd/selectable-fields.ts';
 import type { Definition, DefinitionVersion } from '../crd/types.ts';
 import { AGE_DESCRIPTION } from '../builtin/columns.ts';
 import { compareVersions } from '../discovery/discovery.ts';
@@ -46,7 +47,7 @@ function versionDefinition(crd: CustomResourceDefinition, version: DefinitionVer
     categories: names.categories ?? [],
     namespaced: scope === 'Namespaced',
     verbs: CUSTOM_VERBS,
-    selectableFields: (version.selectableFields ?? []).map(({ jsonPath }) => jsonPath.replace(/^\./, '')),
+    selectableFields: (version.selectableFields ?? []).map(({ jsonPath }) => selectorName(jsonPath)),
     columns: (version.additionalPrinterColumns as PrinterColumn[] | undefined) ?? [AGE],
     schema: version.schema?.openAPIV3Schema,
     custom: true,
