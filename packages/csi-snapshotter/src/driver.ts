@@ -1,6 +1,7 @@
 // The driver's side of a content: the calls that concern one snapshot, with their deadline.
 import { ControllerServiceCapability_RPC_Type as Ability, CsiError, type CsiConnection, type Snapshot } from '@snapshot-stack/csi';
 import type { Int64 } from '@snapshot-stack/api-types';
+import { systemClock, type Clock } from '@snapshot-stack/runtime';
 import type { DriverAbilities } from './content/decide.ts';
 
 /** A snapshot as the driver tells of it. */
@@ -34,6 +35,8 @@ export interface Driver {
 // A listing of one snapshot is one page; a driver that ignores the filter may have more, but not forever.
 const PAGES_MAX = 10_000;
 const LISTINGS_MAX = 3;
+// A driver that is upgraded between two calls goes unnoticed for no longer than this.
+const KNOWN_MS = 60_000;
 
 export class UnusableDriverError extends Error {
   override readonly name = 'UnusableDriverError';
@@ -43,40 +46,75 @@ export class UnusableDriverError extends Error {
  * Asks the driver who it is and what it can do.
  * @throws UnusableDriverError when it cannot take snapshots
  */
-export async function connectDriver(csi: CsiConnection, timeoutMs: number, signal: AbortSignal): Promise<Driver> {
+export async function connectDriver(csi: CsiConnection, timeoutMs: number, signal: AbortSignal, clock: Clock = systemClock): Promise<Driver> {
+  const { name, abilities } = await introduce(csi, timeoutMs, signal);
+  return new CsiDriver(csi, name, abilities, timeoutMs, clock);
+}
+
+async function introduce(csi: CsiConnection, timeoutMs: number, signal: AbortSignal): Promise<{ name: string; abilities: DriverAbilities }> {
   const options = { timeoutMs, signal };
   const { name } = await csi.identity.getPluginInfo({}, options);
   if (name === '') throw new UnusableDriverError('the CSI driver gives no name in GetPluginInfo');
   const { capabilities } = await csi.controller.controllerGetCapabilities({}, options);
   const types = new Set(capabilities.map(({ type }) => type?.value.type));
-  if (!types.has(Ability.CREATE_DELETE_SNAPSHOT))
+  if (!types.has(Ability.CREATE_DELETE_SNAPSHOT)) {
     throw new UnusableDriverError(`CSI driver ${name} does not support the capability CREATE_DELETE_SNAPSHOT; this sidecar has nothing to do`);
-  const abilities = { getSnapshot: types.has(Ability.GET_SNAPSHOT), listSnapshots: types.has(Ability.LIST_SNAPSHOTS) };
-  return new CsiDriver(csi, name, abilities, timeoutMs);
+  }
+  return { name, abilities: { getSnapshot: types.has(Ability.GET_SNAPSHOT), listSnapshots: types.has(Ability.LIST_SNAPSHOTS) } };
 }
+
+type Controller = CsiConnection['controller'];
 
 class CsiDriver implements Driver {
   readonly name: string;
-  readonly abilities: DriverAbilities;
   readonly #csi: CsiConnection;
   readonly #timeoutMs: number;
+  readonly #clock: Clock;
+  #abilities: DriverAbilities;
+  /** When the driver is to be asked again who it is: after a lost connection at once, for it may be a newer one. */
+  #knownUntil: number;
 
-  constructor(csi: CsiConnection, name: string, abilities: DriverAbilities, timeoutMs: number) {
+  constructor(csi: CsiConnection, name: string, abilities: DriverAbilities, timeoutMs: number, clock: Clock) {
     this.#csi = csi;
     this.name = name;
-    this.abilities = abilities;
+    this.#abilities = abilities;
     this.#timeoutMs = timeoutMs;
+    this.#clock = clock;
+    this.#knownUntil = clock.now() + KNOWN_MS;
+  }
+
+  get abilities(): DriverAbilities {
+    return this.#abilities;
+  }
+
+  /** One call; after a lost connection, and now and then, the driver is first asked again who it is. */
+  async #call<T>(signal: AbortSignal, run: (controller: Controller, options: { timeoutMs: number; signal: AbortSignal }) => Promise<T>): Promise<T> {
+    try {
+      if (this.#clock.now() >= this.#knownUntil) await this.#meetAgain(signal);
+      return await run(this.#csi.controller, { timeoutMs: this.#timeoutMs, signal });
+    } catch (error) {
+      if (CsiError.from(error).code === 'UNAVAILABLE') this.#knownUntil = 0;
+      throw error;
+    }
+  }
+
+  async #meetAgain(signal: AbortSignal): Promise<void> {
+    const { name, abilities } = await introduce(this.#csi, this.#timeoutMs, signal);
+    // Nothing was asked of the other driver, so that the call may be repeated: UNAVAILABLE says just that.
+    if (name !== this.name) throw new CsiError('UNAVAILABLE', `the driver on the socket is ${name} now, and was ${this.name}; restart the sidecar`);
+    this.#abilities = abilities;
+    this.#knownUntil = this.#clock.now() + KNOWN_MS;
   }
 
   async createSnapshot({ name, volumeHandle, parameters, secrets }: CreateSnapshotInput, signal: AbortSignal): Promise<DriverSnapshot> {
     const request = { name, sourceVolumeId: volumeHandle, parameters: { ...parameters }, secrets: { ...secrets } };
-    const { snapshot } = await this.#csi.controller.createSnapshot(request, { timeoutMs: this.#timeoutMs, signal });
+    const { snapshot } = await this.#call(signal, (controller, options) => controller.createSnapshot(request, options));
     return understood(snapshot, 'CreateSnapshot');
   }
 
   async deleteSnapshot(handle: string, secrets: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
     try {
-      await this.#csi.controller.deleteSnapshot({ snapshotId: handle, secrets: { ...secrets } }, { timeoutMs: this.#timeoutMs, signal });
+      await this.#call(signal, (controller, options) => controller.deleteSnapshot({ snapshotId: handle, secrets: { ...secrets } }, options));
     } catch (error) {
       // The specification wants OK for an unknown snapshot; what is not there is deleted either way.
       if (CsiError.from(error).code !== 'NOT_FOUND') throw error;
@@ -85,7 +123,7 @@ class CsiDriver implements Driver {
 
   async getSnapshot(handle: string, secrets: Readonly<Record<string, string>>, signal: AbortSignal): Promise<DriverSnapshot | undefined> {
     try {
-      const { snapshot } = await this.#csi.controller.getSnapshot({ snapshotId: handle, secrets: { ...secrets } }, { timeoutMs: this.#timeoutMs, signal });
+      const { snapshot } = await this.#call(signal, (controller, options) => controller.getSnapshot({ snapshotId: handle, secrets: { ...secrets } }, options));
       return understood(snapshot, 'GetSnapshot');
     } catch (error) {
       if (CsiError.from(error).code === 'NOT_FOUND') return undefined;
@@ -108,7 +146,7 @@ class CsiDriver implements Driver {
     let startingToken = '';
     for (let page = 0; page < PAGES_MAX; page++) {
       const request = { snapshotId: handle, startingToken, secrets: { ...secrets } };
-      const { entries, nextToken } = await this.#csi.controller.listSnapshots(request, { timeoutMs: this.#timeoutMs, signal });
+      const { entries, nextToken } = await this.#call(signal, (controller, options) => controller.listSnapshots(request, options));
       const entry = entries.find(({ snapshot }) => snapshot?.snapshotId === handle);
       if (entry !== undefined) return understood(entry.snapshot, 'ListSnapshots');
       if (nextToken === '') return undefined;

@@ -1,17 +1,19 @@
 import { connectCsi } from '@snapshot-stack/csi';
 import { connectDriver } from '@snapshot-stack/csi-snapshotter';
-import { expect, test } from 'vitest';
+import { ManualClock } from '@snapshot-stack/runtime';
+import { expect, test, vi } from 'vitest';
 import { InspectableDriver, type InspectableDriverOptions } from './support/inspectable-driver.ts';
 
 async function connected<T>(
   options: InspectableDriverOptions,
   use: (driver: Awaited<ReturnType<typeof connectDriver>>, store: InspectableDriver) => Promise<T>,
+  clock?: ManualClock,
 ): Promise<T> {
   const store = new InspectableDriver(options);
   await store.start();
   const csi = connectCsi({ endpoint: store.socket });
   try {
-    return await use(await connectDriver(csi, 2_000, signal), store);
+    return await use(await connectDriver(csi, 2_000, signal, clock), store);
   } finally {
     csi.close();
     await store.stop();
@@ -55,5 +57,28 @@ test('a snapshot that the driver does not know is undefined, not an error', asyn
   await connected({ getSnapshot: true }, async (driver) => {
     expect(driver.abilities).toEqual({ getSnapshot: true, listSnapshots: true });
     expect(await driver.getSnapshot('nowhere', {}, signal)).toBeUndefined();
+  });
+});
+
+test('a driver that was upgraded is asked again what it can do within a minute', async () => {
+  const clock = new ManualClock();
+  await connected(
+    {},
+    async (driver, store) => {
+      await store.restart({ listSnapshots: false, getSnapshot: true });
+      await clock.advance(60_000);
+      expect(await driver.getSnapshot('nowhere', {}, signal)).toBeUndefined();
+      expect(driver.abilities).toEqual({ listSnapshots: false, getSnapshot: true });
+    },
+    clock,
+  );
+});
+
+test('another driver that comes up on the socket is asked for nothing', async () => {
+  await connected({}, async (driver, store) => {
+    const create = (): Promise<unknown> => driver.createSnapshot({ name: 'a', volumeHandle: 'v', parameters: {}, secrets: {} }, signal);
+    await store.restart({ name: 'other.csi.example.com' }, () => expect(create()).rejects.toMatchObject({ code: 'UNAVAILABLE' }));
+    await vi.waitFor(() => expect(create()).rejects.toThrow('is other.csi.example.com now'), 4_000);
+    expect(store.count('CreateSnapshot')).toBe(0);
   });
 });

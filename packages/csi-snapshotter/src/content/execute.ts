@@ -102,12 +102,17 @@ async function createInput(content: VolumeSnapshotContent, hands: Hands, signal:
   };
 }
 
+/** A stream that was reset is told as INTERNAL by the gRPC library itself: no driver has answered then. */
+function mayStillRun({ final, code, message }: CsiError): boolean {
+  return !final || (code === 'INTERNAL' && message.startsWith('Received RST_STREAM'));
+}
+
 async function createFailed(content: VolumeSnapshotContent, error: unknown, hands: Hands, signal: AbortSignal): Promise<Result> {
   const failure = CsiError.from(error);
   const message = `Failed to create snapshot: failed to take snapshot of the volume ${content.spec.source.volumeHandle}: "${describe(failure)}"`;
   // Without its class a request may differ from the one that made a snapshot: then "exists already" means just that.
   const mayExist = failure.code === 'ALREADY_EXISTS' && isBeingDeleted(content);
-  if (!failure.final || mayExist) return fail(content, 'SnapshotCreationFailed', message, failure, hands, signal);
+  if (mayStillRun(failure) || mayExist) return fail(content, 'SnapshotCreationFailed', message, failure, hands, signal);
   hands.answered.add(content);
   const result = await fail(content, 'SnapshotCreationFailed', message, failure, hands, signal);
   const latest = hands.contents.get(keyOf(content)) ?? content;

@@ -41,7 +41,7 @@ export class InspectableDriver {
   before: (method: string, about: string) => Promise<void> | void = () => {};
   /** Called when the effect is there and before it is answered. */
   after: (method: string, about: string) => Promise<void> | void = () => {};
-  readonly options: InspectableDriverOptions;
+  options: InspectableDriverOptions;
   #server: CsiServer | undefined;
   #dir = '';
   #serial = 0;
@@ -61,7 +61,7 @@ export class InspectableDriver {
   }
 
   async start(): Promise<void> {
-    this.#dir = await mkdtemp(join(tmpdir(), 'inspectable-driver-'));
+    if (this.#dir === '') this.#dir = await mkdtemp(join(tmpdir(), 'inspectable-driver-'));
     const { listSnapshots = true, getSnapshot = false, createDeleteSnapshot = true } = this.options;
     const abilities = [
       ...(createDeleteSnapshot ? [Ability.CREATE_DELETE_SNAPSHOT] : []),
@@ -71,7 +71,7 @@ export class InspectableDriver {
     this.#server = await serveCsi({
       endpoint: `unix://${this.socket}`,
       identity: {
-        getPluginInfo: () => Promise.resolve({ name: this.name, vendorVersion: '1' }),
+        getPluginInfo: () => Promise.resolve({ name: this.options.name ?? this.name, vendorVersion: '1' }),
         probe: () => Promise.resolve({}),
       },
       controller: {
@@ -91,6 +91,14 @@ export class InspectableDriver {
         },
       },
     });
+  }
+
+  /** As after an upgrade: the same snapshots on the same socket, with other abilities. */
+  async restart(options: InspectableDriverOptions, meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+    await this.#server?.close(100);
+    await meanwhile();
+    this.options = options;
+    await this.start();
   }
 
   async stop(): Promise<void> {
