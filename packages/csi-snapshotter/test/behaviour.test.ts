@@ -308,6 +308,7 @@ describe('a deleted snapshot', () => {
     await scene.snapshotOf('data', 'snap', 'fast');
     const { status } = await scene.untilReady('snap');
     await scene.delete(volumeSnapshotContents, status!.boundVolumeSnapshotContentName!);
+    await hasReason(scene, status!.boundVolumeSnapshotContentName!, 'SnapshotContentDeletePending');
     expect(scene.driver.snapshots.size).toBe(1);
     await scene.delete(volumeSnapshots, 'snap');
     await scene.untilGone(volumeSnapshots, 'snap');

@@ -21,7 +21,7 @@ import {
   type VolumeSnapshotContent,
 } from '@snapshot-stack/api-types';
 import { Informer, type Client, type Clock, type Log, type Random } from '@snapshot-stack/runtime';
-import { Departed } from './departed.ts';
+import { BoundedSet } from './bounded-set.ts';
 import { claimKeyOf, isGroupMember } from './snapshot/questions.ts';
 
 export interface ClusterOptions {
@@ -40,8 +40,11 @@ export interface Cluster {
   claims: Informer<PersistentVolumeClaim>;
   volumes: Informer<PersistentVolume>;
   nodes: Informer<Node> | undefined;
-  /** Contents whose end this process has seen, by name. */
-  departed: Departed;
+  /**
+   * Names of contents whose end this process has seen. A content's name is derived from its snapshot's uid and only
+   * the pass of that snapshot creates it, so one that was seen to go is surely gone: the API server need not be asked.
+   */
+  departed: BoundedSet;
 }
 
 /** The value of index `unreadyByClass` for snapshots that name no class. */
@@ -89,7 +92,7 @@ function lean<T extends KubeObject>(object: T): T {
 export function createCluster({ client, clock, random, log, watchNodes }: ClusterOptions): Cluster {
   const common = { client, clock, random, log } as const;
   const contents = new Informer({ ...common, resource: volumeSnapshotContents, transform: lean<VolumeSnapshotContent> });
-  const departed = new Departed();
+  const departed = new BoundedSet();
   contents.on({
     added: (content) => departed.delete(keyOf(content)),
     deleted: (content) => departed.add(keyOf(content)),

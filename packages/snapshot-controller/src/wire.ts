@@ -1,5 +1,6 @@
 // The only place that constructs the controller's collaborators.
 import { Controller, WorkQueue, createEventRecorder, done, type Client, type Clock, type Log, type Metrics, type Random } from '@snapshot-stack/runtime';
+import { BoundedSet } from './bounded-set.ts';
 import { ClaimProtection } from './claim/execute.ts';
 import { createCluster, informersOf, type Cluster } from './cluster.ts';
 import { decideContent } from './content/decide.ts';
@@ -48,6 +49,7 @@ export function createSnapshotController(options: SnapshotControllerOptions): Sn
   connectTriggers(cluster, queues, operations);
   const events = createEventRecorder({ client, component: COMPONENT, clock, log });
   const claims = new ClaimProtection(client, cluster);
+  const told = new BoundedSet();
   const snapshotParts = {
     client,
     cluster,
@@ -74,7 +76,7 @@ export function createSnapshotController(options: SnapshotControllerOptions): Sn
       log,
       reconcile: async (key, signal) => {
         const plan = decideContent(await observeContent(key, cluster, client, signal));
-        await executeContent(plan, { client, cluster, events }, signal);
+        await executeContent(plan, { client, cluster, events, told }, signal);
         return done;
       },
     }),

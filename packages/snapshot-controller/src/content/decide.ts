@@ -7,6 +7,7 @@ import {
   contentPointsAt,
   hasFinalizer,
   isBeingDeleted,
+  keyOf,
   type VolumeSnapshot,
   type VolumeSnapshotContent,
 } from '@snapshot-stack/api-types';
@@ -34,7 +35,14 @@ export function decideContent({ content, snapshot }: ContentSeen): ContentPlan {
   if (!isBeingDeleted(content)) {
     return hasFinalizer(content, Finalizer.content) ? { kind: 'nothing', why: 'it is protected' } : { kind: 'protect', content };
   }
-  if (snapshot !== undefined && contentPointsAt(content, snapshot)) return { kind: 'nothing', why: 'it goes with its snapshot' };
+  if (snapshot !== undefined && contentPointsAt(content, snapshot)) return waitFor(content, snapshot);
   const isMarked = content.metadata.annotations?.[Annotation.beingDeleted] === 'yes';
   return isMarked ? { kind: 'nothing', why: 'waits for the sidecar to let it go' } : { kind: 'mark', content };
+}
+
+/** An administrator has deleted the content of a snapshot that lives. */
+function waitFor(content: VolumeSnapshotContent, snapshot: VolumeSnapshot): ContentPlan {
+  if (isBeingDeleted(snapshot)) return { kind: 'nothing', why: 'it goes with its snapshot' };
+  const message = `deletion waits for VolumeSnapshot ${keyOf(snapshot)}, which it belongs to; delete that, and it goes`;
+  return { kind: 'complain', content, reason: 'SnapshotContentDeletePending', message };
 }
