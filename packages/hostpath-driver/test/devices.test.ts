@@ -175,6 +175,31 @@ describe.skipIf(skip !== undefined)(`file systems in images${why}`, () => {
     }
   }
 
+  test('can be snapshotted several times at once, alone and in a group', { timeout: 60_000 }, async () => {
+    driver = await startTestDriver();
+    const capability = mountAs('ext4');
+    const ids: string[] = [];
+    for (const name of ['a', 'b']) {
+      const id = await makeVolume(driver, name, { capability, bytes: 16n * MiB, parameters: IMAGE });
+      sh(`echo ${name} > ${await publish(driver, id, name, { capability })}/file`);
+      ids.push(id);
+    }
+    const { csi } = driver;
+    const group = (name: string, sourceVolumeIds: string[]): Promise<unknown> =>
+      csi.groupController.createVolumeGroupSnapshot({ name, sourceVolumeIds, parameters: {} }, CALL);
+    const [a = '', b = ''] = ids;
+    await Promise.all([
+      group('one', [a, b]),
+      group('two', [b, a]),
+      ...['s', 't', 'u'].flatMap((name) => [makeSnapshot(driver as TestDriver, name, a), group(name, [b])]),
+    ]);
+    const { entries } = await csi.controller.listSnapshots({ maxEntries: 0 }, CALL);
+    expect(entries.length).toBe(2 + 2 + 3 + 3);
+    sh(`timeout 5 touch ${driver.dir}/target-a/writable ${driver.dir}/target-b/writable`);
+    await unpublish(driver, a, 'a');
+    await unpublish(driver, b, 'b');
+  });
+
   test('are thawed at the next start when the driver died while they were frozen', async () => {
     driver = await startTestDriver();
     const capability = mountAs('ext4');

@@ -17,7 +17,7 @@ const flags = defineFlags({
   size: { type: 'string', default: '1Gi', help: 'Bytes in each case: 512Mi, 1Gi, 10Gi' },
   files: { type: 'strings', default: [], help: 'Numbers of files to share them among; 1,50000 when left out' },
   systems: { type: 'strings', default: [], help: 'File systems; btrfs,xfs,ext4 when left out' },
-  dir: { type: 'string', default: tmpdir(), help: 'Folder for the images; about eight times the size must be free there' },
+  dir: { type: 'string', default: tmpdir(), help: 'Folder for the images; about five times the size must be free there' },
   json: { type: 'bool', default: false, help: 'Print one JSON object' },
   help: { type: 'bool', default: false, help: 'Print this and exit' },
 });
@@ -26,8 +26,8 @@ const run = promisify(execFile);
 const CALL = { timeoutMs: 1_800_000 };
 const MOUNT = { accessType: { $case: 'mount' as const, value: { fsType: '', mountFlags: [], volumeMountGroup: '' } }, accessMode: { mode: 1 as const } };
 const CHUNK_BYTES = 2 ** 20;
-// Data, archive and its contents, a copy, a snapshot and a restored volume, and what a file system keeps for itself.
-const IMAGE_FACTOR = 8;
+// At most three copies of the data are there at once; the rest is what file systems keep for themselves.
+const IMAGE_FACTOR = 5;
 
 export interface DriverFigures {
   system: string;
@@ -104,7 +104,7 @@ async function measure(csi: CsiConnection, point: string, stateDir: string, byte
     restored = await create(csi, `restored-${files}`, BigInt(bytes), snapshotId);
   });
   await run('diff', ['-r', source, join(stateDir, 'volumes', restored)]); // fast and wrong is no figure
-  for (const volumeId of [restored]) await csi.controller.deleteVolume({ volumeId }, CALL);
+  await csi.controller.deleteVolume({ volumeId: restored }, CALL);
   await csi.controller.deleteSnapshot({ snapshotId }, CALL);
   const [archive, untarred, copied] = [join(point, 'data.tar'), join(point, 'untarred'), join(point, 'copied')];
   await mkdir(untarred);

@@ -136,7 +136,8 @@ function originOf(driver: Driver, source: string): Origin | undefined {
  * The backend of a volume that is filled from an origin. Images carry their file system as bytes, so they can
  * become block volumes and the other way round; a folder's files cannot become a device's bytes.
  */
-function reconcile(wanted: Wanted, origin: Origin): Wanted {
+function reconcile(asked: Wanted, origin: Origin, sizeIsOpen: boolean): Wanted {
+  const wanted = sizeIsOpen ? { ...asked, sizeBytes: origin.sizeBytes } : asked;
   const isImage = origin.backend !== 'directory';
   if (!isImage && wanted.backend !== 'directory') {
     throw invalidArgument(
@@ -214,7 +215,8 @@ async function create(driver: Driver, request: CreateVolumeRequest, asked: Wante
   }
   if (existing !== undefined) throw new CsiError('ABORTED', `a volume named ${shown(request.name)} is still being removed; try again`);
   const origin = originOf(driver, asked.source);
-  const wanted = origin === undefined ? asked : { ...reconcile(asked, origin) };
+  const sizeIsOpen = (request.capacityRange?.requiredBytes ?? 0n) === 0n && (request.capacityRange?.limitBytes ?? 0n) === 0n;
+  const wanted = origin === undefined ? asked : { ...reconcile(asked, origin, sizeIsOpen) };
   if (origin === undefined && wanted.backend === 'image' && wanted.sizeBytes < (FS_MIN_BYTES[wanted.fsType] ?? 0n)) {
     throw new CsiError('OUT_OF_RANGE', `${wanted.fsType} needs at least ${FS_MIN_BYTES[wanted.fsType]} bytes, ${wanted.sizeBytes} were asked for`);
   }

@@ -90,16 +90,31 @@ export function mountPointOf(image: string): string | undefined {
   return mounts().find((mount) => backings.get(mount.source) === image)?.point;
 }
 
-/** Runs `task` while the file systems at these points stand still; they are thawed whatever happens. */
-export async function whileFrozen<T>(points: readonly string[], task: () => Promise<T>): Promise<T> {
-  const [point, ...rest] = points;
-  if (point === undefined) return task();
-  await run('fsfreeze', ['--freeze', point]);
+// A file system can be frozen once: whoever wants it frozen too has to wait. By mount point; each entry ends when it is thawed.
+const frozen = new Map<string, Promise<void>>();
+
+async function whileOneFrozen<T>(point: string, task: () => Promise<T>): Promise<T> {
+  for (let before = frozen.get(point); before !== undefined; before = frozen.get(point)) await before;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  frozen.set(point, promise);
   try {
-    return await whileFrozen(rest, task);
+    await run('fsfreeze', ['--freeze', point]);
+    try {
+      return await task();
+    } finally {
+      await run('fsfreeze', ['--unfreeze', point]);
+    }
   } finally {
-    await run('fsfreeze', ['--unfreeze', point]);
+    frozen.delete(point);
+    resolve();
   }
+}
+
+/** Runs `task` while the file systems at these points stand still; they are thawed whatever happens. */
+export function whileFrozen<T>(points: readonly string[], task: () => Promise<T>): Promise<T> {
+  // Always in the same order, so that two groups never wait for each other.
+  const inOrder = [...points].sort();
+  return inOrder.reduceRight((inner, point) => () => whileOneFrozen(point, inner), task)();
 }
 
 /** Thaws what a process that died left frozen; a file system that is not frozen is fine. */
