@@ -34,6 +34,9 @@ interface Census {
   activeSeconds(): number[];
 }
 
+/** Keys handed out are cut off from the front of the queue once there are so many. */
+const COMPACT_AT = 1_024;
+
 const BUCKETS = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10];
 
 interface Families {
@@ -100,6 +103,9 @@ export class WorkQueue {
   readonly #metrics: QueueMetrics | undefined;
   /** Keys that wait for a worker, with the time since when. */
   readonly #ready = new Map<string, number>();
+  /** The same keys in their order, from `#head` on: the first of a Map with many deletions is slow to find. */
+  #order: string[] = [];
+  #head = 0;
   /** Keys being worked on, with the time since when. */
   readonly #active = new Map<string, number>();
   /** Added while active, with the time since when: to be worked on once more. */
@@ -142,6 +148,7 @@ export class WorkQueue {
 
   #enqueue(key: string, since: number): void {
     this.#ready.set(key, since);
+    this.#order.push(key);
     this.#waiting.shift()?.();
   }
 
@@ -191,17 +198,25 @@ export class WorkQueue {
         if (this.#ready.size > 0) this.#waiting.shift()?.(); // it may have been us who were woken for it
         throw signal.reason as Error;
       }
-      const next = this.#ready.entries().next();
-      if (next.done !== true) {
-        const [key, since] = next.value;
-        const now = this.#clock.elapsed();
-        this.#ready.delete(key);
-        this.#active.set(key, now);
-        this.#metrics?.waited((now - since) / 1_000);
-        return key;
-      }
+      const key = this.#next();
+      if (key !== undefined) return key;
       await this.#wait(signal);
     }
+  }
+
+  #next(): string | undefined {
+    const key = this.#order[this.#head];
+    if (key === undefined) return undefined;
+    this.#head++;
+    if (this.#head >= COMPACT_AT && this.#head * 2 >= this.#order.length) {
+      this.#order = this.#order.slice(this.#head);
+      this.#head = 0;
+    }
+    const now = this.#clock.elapsed();
+    this.#metrics?.waited((now - (this.#ready.get(key) ?? now)) / 1_000);
+    this.#ready.delete(key);
+    this.#active.set(key, now);
+    return key;
   }
 
   #wait(signal: AbortSignal): Promise<void> {
