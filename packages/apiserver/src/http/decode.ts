@@ -84,7 +84,7 @@ export function checkPatched(object: KubeObject, definition: ResourceDefinition,
   const fault = typeFault(value, definition);
   if (fault !== undefined) throw refuse(fault);
   if (body.fieldValidation === 'Ignore') return;
-  const faults = fieldFaults(value, definition, '');
+  const faults = fieldFaults(value, definition, patch.trimStart().startsWith('{') ? patch : '');
   if (faults.length > 0 && body.fieldValidation === 'Strict') throw refuse(`strict decoding error: ${faults.join(', ')}`);
   for (const one of faults) body.warn(one);
 }

@@ -14,7 +14,7 @@ import { partialOf, tableOf } from '../list/table.ts';
 import { serveWatch, type Show } from '../list/watcher.ts';
 import { OPENAPI_V2, OpenApi } from '../openapi/document.ts';
 import type { ManagedFields } from '../managed-fields/managed-fields.ts';
-import { APPLY_PATCH, applyPatch, checkPatchType, parseApplyConfig } from '../patch/apply-patch.ts';
+import { APPLY_PATCH, applyPatch, checkPatchType, parseApplyConfig, strictApplyFault } from '../patch/apply-patch.ts';
 import type { Catalogue } from '../registry/catalogue.ts';
 import { groupVersionOf, storageKeyOf, type ResourceDefinition, type Verb } from '../registry/resource.ts';
 import { keyFor, type DeleteRequest, type User, type WriteContext, type Writer } from '../registry/writer.ts';
@@ -24,7 +24,7 @@ import type { JsonObject } from '../schema/schema.ts';
 import { Entry, type Store } from '../store/store.ts';
 import { negotiate, type Form } from './accept.ts';
 import { BODY_BYTES_MAX, readBody, sendBody } from './body.ts';
-import { checkPatchOptions, checkPatched, checkWriteOptions, decodeBody } from './decode.ts';
+import { checkPatchOptions, checkPatched, checkWriteOptions, decodeBody, type FieldValidation } from './decode.ts';
 import { readDeleteOptions } from './delete-options.ts';
 import { bound } from '../builtin/kinds/binding.ts';
 import { parseResourcePath, type ResourcePath } from './request-info.ts';
@@ -357,7 +357,7 @@ export class Handler {
     checkPatchType(contentType, definition);
     const text = (await readBody(request)).toString('utf8');
     const fieldValidation = checkPatchOptions(call.query, contentType === APPLY_PATCH);
-    if (contentType === APPLY_PATCH) return this.#apply(call, name, text);
+    if (contentType === APPLY_PATCH) return this.#apply(call, name, text, fieldValidation);
     const warn = (message: string): void => void call.response.appendHeader('Warning', warningHeader(message));
     const change = (current: KubeObject): KubeObject => {
       if (target.subresource === 'scale') return rescaled(definition, current, applyPatch({ contentType, text, current: shownScale(definition, current), definition }));
@@ -378,11 +378,14 @@ export class Handler {
   }
 
   /** Server-side apply: creates what is missing. */
-  async #apply(call: ResourceCall, name: string, text: string): Promise<void> {
+  async #apply(call: ResourceCall, name: string, text: string, fieldValidation: FieldValidation): Promise<void> {
     const { definition, target } = call;
     const context = { ...this.#context(call, 'PatchOptions'), fieldManager: undefined };
     const common = { definition, manager: call.query.get('fieldManager') ?? '', force: call.query.get('force') === 'true', subresource: target.subresource };
     const config = await parseApplyConfig(text);
+    const fault = fieldValidation === 'Ignore' ? undefined : await strictApplyFault(text);
+    if (fault !== undefined && fieldValidation === 'Strict') throw badRequest(`error strict decoding YAML: ${fault}`);
+    if (fault !== undefined) call.response.appendHeader('Warning', warningHeader(fault));
     const applied = (live: KubeObject | undefined): KubeObject => {
       const object = this.#options.fields.apply({ ...common, live, config });
       checkTarget(object, name, target.namespace);

@@ -3,6 +3,7 @@
 import type { KubeObject } from '@snapshot-stack/api-types';
 import { deepEqual } from '../registry/deep-equal.ts';
 import { groupVersionOf, type ResourceDefinition } from '../registry/resource.ts';
+import { canonical } from '../schema/list-types.ts';
 import type { JsonObject } from '../schema/schema.ts';
 import { StatusError, badRequest } from '../status.ts';
 import { difference, emptySet, isEmpty, parseFields, union, type FieldSet } from './field-set.ts';
@@ -229,7 +230,7 @@ function clientSideApplied(live: KubeObject, { schema }: Scope): FieldSet | unde
 /** Client-side apply may come back to an object as long as its annotation is kept true. */
 function withLastApplied(object: KubeObject, live: KubeObject | undefined, config: KubeObject): KubeObject {
   if (live?.metadata.annotations?.[LAST_APPLIED] === undefined) return object;
-  const text = `${JSON.stringify(config)}\n`;
+  const text = `${canonical(config)}\n`;
   if (Buffer.byteLength(text) > LAST_APPLIED_BYTES_MAX) return object;
   return { ...object, metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, [LAST_APPLIED]: text } } };
 }

@@ -126,10 +126,26 @@ function parseFlow(text: string): unknown {
 async function parseYaml(text: string): Promise<unknown> {
   const { parse } = await import('yaml');
   try {
-    return plainNumbers(parse(text, { intAsBigInt: true, maxAliasCount: 100 }));
+    return plainNumbers(parse(text, { intAsBigInt: true, maxAliasCount: 100, uniqueKeys: false }));
   } catch (error) {
     throw badRequest(`error decoding YAML: error converting YAML to JSON: yaml: ${(error as Error).message.split('\n')[0] ?? ''}`);
   }
+}
+
+/**
+ * What a strict decoder says against the body of a server-side apply: members that are named twice.
+ * `error converting YAML to JSON: yaml: unmarshal errors:\n  line 5: key "a" already set in map`
+ */
+export async function strictApplyFault(text: string): Promise<string | undefined> {
+  const { parseDocument } = await import('yaml');
+  const twice = parseDocument(text, { maxAliasCount: 100 } as object).errors.filter(({ code }) => code === 'DUPLICATE_KEY');
+  if (twice.length === 0) return undefined;
+  const lines = twice.map(({ pos, linePos }) => `  line ${linePos?.[0].line ?? 1}: key ${JSON.stringify(keyAt(text, pos[0]))} already set in map`);
+  return `error converting YAML to JSON: yaml: unmarshal errors:\n${lines.join('\n')}`;
+}
+
+function keyAt(text: string, position: number): string {
+  return /^"?([^":\s]+)/.exec(text.slice(position))?.[1] ?? '';
 }
 
 /** Integers stay bigint only where a number would lose digits, as in JSON. */
