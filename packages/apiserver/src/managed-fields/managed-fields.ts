@@ -22,7 +22,7 @@ import {
   type Managers,
 } from './managers.ts';
 import { OwnershipConflict, afterApply, afterUpdate, type Applied, type Scope } from './ownership.ts';
-import { rootSchema } from './typed.ts';
+import { blankObject, rootSchema } from './typed.ts';
 import { typedError } from './typed-errors.ts';
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -79,7 +79,7 @@ export class ManagedFields {
     const scope = scopeOf(definition, subresource);
     // As kube-apiserver does: of an object that does not fit its types the owners are forgotten.
     if (typedError(next, scope.schema, 'allowed') !== undefined) return withoutOwners(next);
-    return withOwners(next, this.#updated(before, live ?? blank(next), next, updater, scope));
+    return withOwners(next, this.#updated(before, live ?? blank(definition), next, updater, scope));
   }
 
   #updated(before: Managers, live: KubeObject, next: KubeObject, updater: Omit<Manager, 'fields'>, scope: Scope): Managers {
@@ -97,7 +97,7 @@ export class ManagedFields {
     const scope = scopeOf(definition, subresource);
     const fault = typedError(config, scope.schema);
     if (fault !== undefined) throw new StatusError(500, '', `failed to create typed patch object (${describe(config)}): ${fault}`);
-    const base = live === undefined ? blank(config) : withoutOwners(live);
+    const base = live === undefined ? ({ apiVersion: groupVersionOf(definition), kind: definition.kind, metadata: {} } as KubeObject) : withoutOwners(live);
     const before = this.#ownersToApplyOn(live, base, { definition, manager, subresource }, scope);
     const applier = this.#manager({ definition, manager, subresource }, 'Apply');
     const applied = applyWithUpgrade(before, base, config, applier, scope, force);
@@ -111,7 +111,7 @@ export class ManagedFields {
     const owners = decodeManagers(managersOf(live)) ?? new Map<string, Manager>();
     if (owners.size > 0 || live === undefined) return owners;
     const updater = this.#manager({ ...attribution, manager: BEFORE_FIRST_APPLY, subresource: undefined }, 'Update');
-    return stripped(afterUpdate(owners, blank(base), base, updater, scope), managerId(updater));
+    return stripped(afterUpdate(owners, blank(attribution.definition), base, updater, scope), managerId(updater));
   }
 
   #manager({ definition, manager, subresource = '' }: Attribution, operation: Manager['operation']): Omit<Manager, 'fields'> {
@@ -139,8 +139,8 @@ function ownerKey(entry: JsonObject): string {
   return JSON.stringify([entry['operation'], entry['manager'], entry['apiVersion'], entry['subresource']]);
 }
 
-function blank(like: KubeObject): KubeObject {
-  return { apiVersion: like.apiVersion, kind: like.kind, metadata: {} } as KubeObject;
+function blank(definition: ResourceDefinition): KubeObject {
+  return blankObject(definition) as unknown as KubeObject;
 }
 
 /** The fields that a request through this path cannot change. */

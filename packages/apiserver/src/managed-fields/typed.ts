@@ -1,10 +1,10 @@
 // How a value of a schema is put together: a scalar, a map whose members are owned one by one, a list whose items
 // have keys, or something that is owned as a whole. Source: sigs.k8s.io/structured-merge-diff/v6/schema, and the
 // conversion of OpenAPI to it in k8s.io/kube-openapi/pkg/schemaconv.
-import { builtinKind, builtinType } from '../builtin/schemas/catalogue.ts';
+import { builtinKind, builtinType, qualify, type BuiltinType } from '../builtin/schemas/catalogue.ts';
 import { groupVersionOf, type ResourceDefinition } from '../registry/resource.ts';
 import { canonical, listMapKey } from '../schema/list-types.ts';
-import { isObject, memberSchema, type Schema } from '../schema/schema.ts';
+import { isObject, memberSchema, type JsonObject, type Schema } from '../schema/schema.ts';
 
 export type Shape = 'scalar' | 'map' | 'list' | 'atomic';
 
@@ -24,6 +24,31 @@ export function rootSchema(definition: ResourceDefinition): Schema {
     roots.set(own, root);
   }
   return root;
+}
+
+// Structs that Go holds by value, so that they are there even in an empty object, and nobody can add them.
+const VALUES: ReadonlySet<string> = new Set(['spec', 'status', 'metadata', 'core.v1.PersistentVolumeClaimSpec.resources', 'core.v1.Event.source']);
+const blanks = new Map<string, JsonObject>();
+
+/** The object that a new one is compared with: nothing at all, or of built-in kinds what Go's zero value shows. */
+export function blankObject(definition: ResourceDefinition): JsonObject {
+  const common = { apiVersion: groupVersionOf(definition), kind: definition.kind, metadata: {} };
+  const type = definition.custom ? undefined : builtinKind(common.apiVersion, common.kind);
+  if (type === undefined) return common;
+  const known = blanks.get(type.name) ?? { ...blankStruct(type, true), ...common };
+  blanks.set(type.name, known);
+  return known;
+}
+
+function blankStruct(type: BuiltinType, isRoot: boolean): JsonObject {
+  const blank: JsonObject = {};
+  for (const { name, type: fieldType, required } of type.fields.values()) {
+    if (fieldType.kind === 'ref') {
+      const isValue = required || VALUES.has(`${type.name}.${name}`) || (isRoot && VALUES.has(name));
+      if (isValue) blank[name] = blankStruct(builtinType(qualify(type.page, fieldType.name)), false);
+    } else if (required && fieldType.kind !== 'scalar') blank[name] = null;
+  }
+  return blank;
 }
 
 function isDeduced(schema: Schema): boolean {
