@@ -12,6 +12,7 @@ interface Entry {
 }
 
 const benches: Readonly<Record<string, Entry>> = {
+  apiserver: { help: 'Writes, reads, lists, watches and memory of the embedded API server', load: async () => (await import('./apiserver.ts')).benchApiServer },
   driver: { help: 'Snapshot and restore of the hostpath driver against tar and cp', load: async () => (await import('./driver.ts')).benchDriver },
   rss: { help: 'Memory of each component, idle', load: async () => (await import('./rss.ts')).benchRss },
   runtime: { help: 'Client, informer and queue of the controller runtime', load: async () => (await import('./runtime.ts')).benchRuntime },
