@@ -21,6 +21,26 @@ export interface RunningDriver {
   close(): Promise<void>;
 }
 
+type AnyHandler = (request: unknown, context: unknown) => Promise<unknown>;
+// Calls that change nothing; they need not wait for what others change.
+const READS = /^(get|list|validate|controllerGet|groupControllerGet|nodeGet)/;
+
+/** The same handlers, which answer a change only when it is on disk. */
+function durably<H extends object>(state: State, handlers: H): H {
+  const wrapped = Object.entries(handlers as Record<string, AnyHandler>).map(([name, handler]): [string, AnyHandler] => {
+    if (READS.test(name)) return [name, handler];
+    return [
+      name,
+      async (request, context) => {
+        const response = await handler(request, context);
+        await state.durable();
+        return response;
+      },
+    ];
+  });
+  return Object.fromEntries(wrapped) as H;
+}
+
 export async function startDriver(options: DriverOptions, log: Log): Promise<RunningDriver> {
   if (options.nodeid === '') throw new Error('--nodeid is missing: the name of this node');
   mkdirSync(options.statedir, { recursive: true, mode: 0o700 });
@@ -52,9 +72,9 @@ export async function startDriver(options: DriverOptions, log: Log): Promise<Run
   const server = await serveCsi({
     endpoint: options.endpoint,
     identity: identityHandlers(driver),
-    ...(options.ephemeral ? {} : { controller: controllerHandlers(driver), groupController: groupControllerHandlers(driver) }),
+    ...(options.ephemeral ? {} : { controller: durably(state, controllerHandlers(driver)), groupController: durably(state, groupControllerHandlers(driver)) }),
     ...(options['enable-snapshot-metadata'] && !options.ephemeral ? { snapshotMetadata: snapshotMetadataHandlers(driver) } : {}),
-    node: nodeHandlers(driver),
+    node: durably(state, nodeHandlers(driver)),
     onCall: ({ method: name, code, seconds, error }) => {
       calls.observe({ method_name: name, grpc_status_code: code }, seconds);
       if (error instanceof CsiError && (code === 'INTERNAL' || code === 'UNKNOWN')) log.error('a call failed', { method: name, error });

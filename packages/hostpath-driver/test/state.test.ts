@@ -1,6 +1,6 @@
 // The state: one owner at a time, never lost, never guessed, and as fast with many objects as with few.
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -28,6 +28,11 @@ describe('the state', () => {
   beforeEach(() => {
     dir = mkdtempSync(join(tmpdir(), 'hostpath-state-'));
   });
+  const copy = (): string => {
+    const path = join(dir, 'copy');
+    mkdirSync(path, { recursive: true });
+    return path;
+  };
   afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
   test('is refused when the file is damaged, and the file stays as it is', () => {
@@ -41,6 +46,22 @@ describe('the state', () => {
     expect(readFileSync(path).equals(damaged)).toBe(true);
     writeFileSync(path, 'this is no database, but it is long enough to be looked at as one');
     expect(() => new State(dir)).toThrow(/state\.db cannot be used/);
+  });
+
+  test('is in its files, for anybody to read, once it says that changes are durable', async () => {
+    const state = new State(dir);
+    const waits = Array.from({ length: 50 }, (_, i) => {
+      state.addVolume(aVolume(`v${i}`));
+      return state.durable();
+    });
+    await Promise.all(waits);
+    await state.durable();
+    // What was waited for can be read without the process that wrote it: from the file and its log.
+    for (const name of ['state.db', 'state.db-wal']) copyFileSync(join(dir, name), join(copy(), name));
+    state.close();
+    const other = new State(copy());
+    expect(other.volumesAfter('', 100).length).toBe(50);
+    other.close();
   });
 
   test('counts the bytes of each kind as volumes come, grow and go', () => {

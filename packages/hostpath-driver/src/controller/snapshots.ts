@@ -118,6 +118,7 @@ export async function createSnapshot(driver: Driver, request: CreateSnapshotRequ
 
 async function removeSnapshot(driver: Driver, row: SnapshotRow): Promise<void> {
   driver.state.setSnapshot(row.id, { phase: 'deleting' });
+  await driver.state.durable(); // or a power cut could leave a snapshot that looks whole and has no data
   await driver.engine.remove(driver.layout.snapshot(row.id, row.backend));
   driver.state.removeSnapshot(row.id);
 }

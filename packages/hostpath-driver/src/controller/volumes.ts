@@ -246,6 +246,7 @@ export function createVolume(driver: Driver, request: CreateVolumeRequest, signa
 /** Removes a volume's files and then its row; a repeated call finds nothing and is content. */
 export async function removeVolume(driver: Driver, row: VolumeRow): Promise<void> {
   driver.state.setVolume(row.id, { phase: 'deleting' });
+  await driver.state.durable(); // or a power cut could leave a volume that looks whole and has no data
   const path = driver.layout.volume(row.id, row.backend);
   if (row.backend !== 'directory') await detachLoops(path);
   await driver.engine.remove(path);

@@ -1,8 +1,9 @@
 // What the driver knows, durably, in one SQLite file: volumes, snapshots, groups, and what is staged and
-// published. Every change is one transaction, on disk (synchronous=FULL) before it is answered. An object is
+// published. Every change is one transaction, and on disk before it is answered (`durable`). An object is
 // first written as an intent (`creating`), then its files are made, then it becomes `ready`: whatever dies in
 // between, the next start sees what was going on.
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, statSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 
@@ -97,6 +98,11 @@ export class StateError extends Error {
 export class State {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #path: string;
+  #changes = 0;
+  #durableChanges = 0;
+  #syncing: Promise<void> | undefined;
+  #log: FileHandle | undefined;
 
   /** @throws StateError when another process uses the folder, or the file is damaged */
   constructor(dir: string) {
@@ -108,15 +114,17 @@ export class State {
       throw new StateError(
         `the state file ${path} is missing or empty, but ${data} holds data. Nothing was changed. Restore the file from a copy, or move the data folder away to start empty: without the file nobody knows whose data that is`,
       );
+    this.#path = path;
     this.#database = new DatabaseSync(path);
     try {
       // The lock is held for the life of the process and freed by the kernel however that ends.
-      this.#database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+      this.#database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
       if (!fresh) {
         const [check] = this.#database.prepare('PRAGMA quick_check(1)').all() as { quick_check: string }[];
         if (check?.quick_check !== 'ok') throw new Error(check?.quick_check ?? 'no answer from the check');
       }
       this.#database.exec(`BEGIN EXCLUSIVE; ${SCHEMA} COMMIT;`);
+      syncFolder(dir); // that the log is there must not be lost either
     } catch (error) {
       this.#database.close();
       throw explain(path, error as Error);
@@ -141,9 +149,34 @@ export class State {
     return this.#prepare(sql).all(...values) as R[];
   }
 
+  #write(sql: string, ...values: SQLInputValue[]): void {
+    this.#prepare(sql).run(...values);
+    this.#changes++;
+  }
+
+  /**
+   * Resolves when all changes so far are on disk. A commit itself does not wait for the disk: while a copy keeps that
+   * busy, the wait would hold up every other call. Changes made at the same time share one wait.
+   */
+  async durable(): Promise<void> {
+    const wanted = this.#changes;
+    while (this.#durableChanges < wanted) {
+      this.#syncing ??= this.#sync().finally(() => (this.#syncing = undefined));
+      await this.#syncing;
+    }
+  }
+
+  async #sync(): Promise<void> {
+    const upTo = this.#changes;
+    // SQLite's locks are on state.db: another descriptor of the log beside it does not disturb them.
+    this.#log ??= await open(`${this.#path}-wal`, 'r');
+    await this.#log.datasync();
+    this.#durableChanges = upTo;
+  }
+
   #insert(table: string, row: object): void {
     const columns = Object.keys(row);
-    this.#prepare(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`).run(...Object.values(row as Row));
+    this.#write(`INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`, ...Object.values(row as Row));
   }
 
   /** Runs `change` in one transaction: all of it happens, or none. */
@@ -189,7 +222,7 @@ export class State {
   }
 
   removeVolume(id: string): void {
-    this.#prepare('DELETE FROM volumes WHERE id = ?').run(id);
+    this.#write('DELETE FROM volumes WHERE id = ?', id);
   }
 
   /** Bytes promised to all volumes of a kind; counted as they come and go, so asking costs the same however many there are. */
@@ -232,7 +265,7 @@ export class State {
   }
 
   removeSnapshot(id: string): void {
-    this.#prepare('DELETE FROM snapshots WHERE id = ?').run(id);
+    this.#write('DELETE FROM snapshots WHERE id = ?', id);
   }
 
   group(id: string): GroupRow | undefined {
@@ -256,7 +289,7 @@ export class State {
   }
 
   removeGroup(id: string): void {
-    this.#prepare('DELETE FROM groups WHERE id = ?').run(id);
+    this.#write('DELETE FROM groups WHERE id = ?', id);
   }
 
   publications(volumeId: string): PublicationRow[] {
@@ -264,11 +297,11 @@ export class State {
   }
 
   addPublication(row: PublicationRow): void {
-    this.#prepare('INSERT OR REPLACE INTO publications (volumeId, path, kind, args) VALUES (?, ?, ?, ?)').run(row.volumeId, row.path, row.kind, row.args);
+    this.#write('INSERT OR REPLACE INTO publications (volumeId, path, kind, args) VALUES (?, ?, ?, ?)', row.volumeId, row.path, row.kind, row.args);
   }
 
   removePublication(volumeId: string, path: string): void {
-    this.#prepare('DELETE FROM publications WHERE volumeId = ? AND path = ?').run(volumeId, path);
+    this.#write('DELETE FROM publications WHERE volumeId = ? AND path = ?', volumeId, path);
   }
 
   /** Ids of everything, for finding files that nobody owns. */
@@ -279,12 +312,20 @@ export class State {
 
   #update(table: string, id: string, change: object): void {
     const columns = Object.keys(change);
-    this.#prepare(`UPDATE ${table} SET ${columns.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`).run(...Object.values(change as Row), id);
+    this.#write(`UPDATE ${table} SET ${columns.map((column) => `${column} = ?`).join(', ')} WHERE id = ?`, ...Object.values(change as Row), id);
   }
 
+  /** Everything is on disk afterwards. */
   close(): void {
+    void this.#log?.close();
     this.#database.close();
   }
+}
+
+function syncFolder(dir: string): void {
+  const folder = openSync(dir, 'r');
+  fsyncSync(folder);
+  closeSync(folder);
 }
 
 /** The first of our data folders that is not empty. */
