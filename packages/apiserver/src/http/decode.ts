@@ -12,6 +12,7 @@ import { prune } from '../schema/prune.ts';
 import { isObject, type JsonObject } from '../schema/schema.ts';
 import { decodeFault, unknownFields } from '../schema/strict.ts';
 import { badRequest, invalid, unsupportedMediaType, type StatusError } from '../status.ts';
+import { parseYamlText } from './yaml.ts';
 
 /** The formats that a body may have. */
 export const BODY_TYPES: readonly string[] = ['application/json', 'application/yaml', PROTOBUF];
@@ -139,10 +140,9 @@ function syntaxFault(text: string, error: unknown): string {
 }
 
 async function readYaml(text: string, definition: ResourceDefinition): Promise<JsonObject> {
-  const { parse } = await import('yaml');
   let value: unknown;
   try {
-    value = parse(text, { maxAliasCount: 100 });
+    value = await parseYamlText(text);
   } catch (error) {
     throw badRequest(`error converting YAML to JSON: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -230,9 +230,16 @@ function clientSideApplied(live: KubeObject, { schema }: Scope): FieldSet | unde
 /** Client-side apply may come back to an object as long as its annotation is kept true. */
 function withLastApplied(object: KubeObject, live: KubeObject | undefined, config: KubeObject): KubeObject {
   if (live?.metadata.annotations?.[LAST_APPLIED] === undefined) return object;
-  const text = `${canonical(config)}\n`;
+  const { [LAST_APPLIED]: _before, ...others } = config.metadata.annotations ?? {};
+  const annotations = config.metadata.annotations === undefined ? {} : { annotations: others };
+  const text = `${goJson({ ...config, metadata: { ...config.metadata, ...annotations } })}\n`;
   if (Buffer.byteLength(text) > LAST_APPLIED_BYTES_MAX) return object;
   return { ...object, metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, [LAST_APPLIED]: text } } };
+}
+
+/** JSON as Go writes it: members sorted, and characters of HTML escaped. */
+function goJson(value: unknown): string {
+  return canonical(value).replaceAll(/[<>&]/g, (letter) => `\\u00${letter.charCodeAt(0).toString(16)}`);
 }
 
 function applyConflict(conflicts: readonly FieldConflict[]): StatusError {

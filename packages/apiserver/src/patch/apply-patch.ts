@@ -1,6 +1,7 @@
 // Applies the body of a PATCH, in whichever of the formats it is. Server-side apply has its own way, but its body is
 // read here too.
 import { parseJson, type KubeObject } from '@snapshot-stack/api-types';
+import { parseYamlText, repeatedMembers } from '../http/yaml.ts';
 import { rootSchema } from '../managed-fields/typed.ts';
 import { groupVersionOf, type ResourceDefinition } from '../registry/resource.ts';
 import { isObject, type JsonObject } from '../schema/schema.ts';
@@ -124,9 +125,8 @@ function parseFlow(text: string): unknown {
 }
 
 async function parseYaml(text: string): Promise<unknown> {
-  const { parse } = await import('yaml');
   try {
-    return plainNumbers(parse(text, { intAsBigInt: true, maxAliasCount: 100, uniqueKeys: false }));
+    return await parseYamlText(text);
   } catch (error) {
     throw badRequest(`error decoding YAML: error converting YAML to JSON: yaml: ${(error as Error).message.split('\n')[0] ?? ''}`);
   }
@@ -137,25 +137,8 @@ async function parseYaml(text: string): Promise<unknown> {
  * `error converting YAML to JSON: yaml: unmarshal errors:\n  line 5: key "a" already set in map`
  */
 export async function strictApplyFault(text: string): Promise<string | undefined> {
-  const { parseDocument } = await import('yaml');
-  const twice = parseDocument(text, { maxAliasCount: 100 } as object).errors.filter(({ code }) => code === 'DUPLICATE_KEY');
+  const twice = await repeatedMembers(text);
   if (twice.length === 0) return undefined;
-  const lines = twice.map(({ pos, linePos }) => `  line ${linePos?.[0].line ?? 1}: key ${JSON.stringify(keyAt(text, pos[0]))} already set in map`);
+  const lines = twice.map(({ line, name }) => `  line ${line}: key ${JSON.stringify(name)} already set in map`);
   return `error converting YAML to JSON: yaml: unmarshal errors:\n${lines.join('\n')}`;
-}
-
-function keyAt(text: string, position: number): string {
-  return /^"?([^":\s]+)/.exec(text.slice(position))?.[1] ?? '';
-}
-
-/** Integers stay bigint only where a number would lose digits, as in JSON. */
-function plainNumbers(value: unknown): unknown {
-  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value;
-  if (Array.isArray(value)) return value.map(plainNumbers);
-  if (!isObject(value)) return value;
-  const plain: JsonObject = {};
-  for (const [name, member] of Object.entries(value)) {
-    Object.defineProperty(plain, name, { value: plainNumbers(member), enumerable: true, writable: true, configurable: true });
-  }
-  return plain;
 }
