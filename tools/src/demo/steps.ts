@@ -14,7 +14,7 @@ import { NAMESPACE } from './objects.ts';
 import { DemoError } from './demo-error.ts';
 import type { Story } from './story.ts';
 
-const WAIT_MAX_MS = 600_000;
+const WAIT_MAX_MS = 120_000;
 
 /** Follows one object until `done` says so. @throws DemoError with what was said about it when that takes too long */
 export async function waitFor<T extends KubeObject>(

@@ -1,0 +1,88 @@
+// The cluster that needs none: our own API server and components as processes on this machine, and data read and
+// written through the paths where the node agent publishes volumes.
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, open, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { persistentVolumeClaims, pods } from '@snapshot-stack/api-types';
+import { publishedDevice, publishedPath, removeRemains, startLocalStack, type LocalStack } from '@snapshot-stack/local-stack';
+import type { Cluster, MountedVolume } from './cluster.ts';
+import { fileSystemImage } from './file-system-image.ts';
+import { until } from './wait.ts';
+
+const run = promisify(execFile);
+
+export interface EmbeddedCluster extends Cluster {
+  readonly stack: LocalStack;
+}
+
+function folder(path: string): MountedVolume {
+  return {
+    write: async (name, data) => {
+      const file = await open(join(path, name), 'w');
+      await file.writeFile(data);
+      await file.sync();
+      await file.close();
+    },
+    read: (name) => readFile(join(path, name)),
+  };
+}
+
+function device(path: string): MountedVolume {
+  return {
+    write: async (_name, data) => {
+      const file = await open(path, 'r+');
+      await file.write(data, 0, data.length, 0);
+      await file.sync();
+      await file.close();
+    },
+    read: async (_name, length) => {
+      const file = await open(path, 'r');
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, 0);
+      await file.close();
+      return buffer.subarray(0, bytesRead);
+    },
+  };
+}
+
+export async function startEmbeddedCluster(onTrouble: (message: string) => void): Promise<EmbeddedCluster> {
+  const dir = await mkdtemp(join(tmpdir(), 'e2e-'));
+  let failure: Error | undefined;
+  const stack = await startLocalStack({ dir, onTrouble }, (error) => {
+    failure = error;
+    onTrouble(error.message);
+  });
+  const { client, layout } = stack;
+  return {
+    kind: 'embedded',
+    client,
+    stack,
+    driver: layout.driverName,
+    fileSystemImage,
+    mounted: async ({ namespace, name }, claim, mode) => {
+      const pod = await until(client, pods, { namespace, name }, 'running', (object) => {
+        if (failure !== undefined) throw failure;
+        return object?.status?.phase === 'Running';
+      });
+      const bound = await client.get(persistentVolumeClaims, { namespace, name: claim });
+      const [uid, volume] = [pod?.metadata.uid ?? '', bound.spec.volumeName ?? ''];
+      return mode === 'Block' ? device(publishedDevice(layout, uid, volume)) : folder(publishedPath(layout, uid, volume));
+    },
+    collect: async (target) => {
+      await mkdir(target, { recursive: true });
+      await cp(join(dir, 'logs'), join(target, 'logs'), { recursive: true });
+      for (const what of ['volumesnapshots,volumesnapshotcontents,pvc,pv,pods', 'events']) {
+        const { stdout } = await run('kubectl', ['--kubeconfig', stack.kubeconfig, 'get', what, '-A', '-o', 'yaml']).catch((error: Error) => ({
+          stdout: error.message,
+        }));
+        await writeFile(join(target, `${what.split(',')[0] ?? ''}.yaml`), stdout);
+      }
+    },
+    close: async () => {
+      client.close();
+      await stack.stop();
+      await removeRemains(dir);
+    },
+  };
+}
