@@ -109,7 +109,8 @@ export class Reviews {
     const account = this.#options.store.collection('/serviceaccounts').get(`${namespace}/${name}`)?.object;
     if (account === undefined) throw notFound({ group: '', kind: 'serviceaccounts' }, name);
     const spec = (request as Review).spec as TokenSpec | undefined;
-    const { audiences = [...OWN_AUDIENCES], expirationSeconds = HOUR_SECONDS, boundObjectRef } = spec ?? {};
+    const { expirationSeconds = HOUR_SECONDS, boundObjectRef } = spec ?? {};
+    const audiences = (spec?.audiences ?? []).length === 0 ? [...OWN_AUDIENCES] : (spec?.audiences ?? []);
     const errors = tokenErrors(expirationSeconds);
     if (errors.length > 0) throw invalid({ group: AUTHENTICATION, kind: 'TokenRequest' }, name, errors);
     const boundTo = boundObjectRef === undefined ? undefined : this.#bound(boundObjectRef, namespace);
