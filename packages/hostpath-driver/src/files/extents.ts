@@ -16,6 +16,8 @@ export interface Extent extends Range {
   physical: number | undefined;
 }
 
+const TOOL = 'filefrag';
+
 // "   3:    20480..   24575:  137900032.. 137904127:   4096:  137895936: last,shared,eof", units as -b1 asks for.
 const LINE = /^\s*\d+:\s*(\d+)\.\.\s*(\d+):\s*(\d+)\.\.\s*(\d+):\s*(\d+):(?:\s*\d+:)?\s*(\S*)\s*$/;
 const NO_PLACE = /inline|encoded|unknown_loc|delalloc|tail|not_aligned/;
@@ -32,7 +34,7 @@ export function parseExtent(line: string): Extent | undefined {
  * @throws Error when there is no filefrag, or the file system cannot tell
  */
 export async function* extentsOf(path: string, signal?: AbortSignal): AsyncGenerator<Extent> {
-  const child = spawn('filefrag', ['-s', '-v', '-b1', path], {
+  const child = spawn(TOOL, ['-s', '-v', '-b1', path], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C' },
   });
