@@ -28,7 +28,7 @@ spec:
     persistentVolumeClaimName: data
 `;
 
-describe.skipIf(!hasKubectl())('a stock kubectl', () => {
+describe.skipIf(!hasKubectl())('a stock kubectl', { timeout: 60_000 }, () => {
   let api: ApiServer;
   let dir: string;
   let env: NodeJS.ProcessEnv;

@@ -1,6 +1,7 @@
 // Faults on demand: what a real API server does on a bad day, at the moment a test chooses. Each rule counts the
 // requests that match it and acts on those it is told to.
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { readBody } from '../http/body.ts';
 import { StatusError, tooManyRequests } from '../status.ts';
 import type { RequestRecord } from '../http/request-log.ts';
 import type { ListResult } from '../list/reader.ts';
@@ -11,8 +12,12 @@ export interface FaultMatch {
   verb?: string;
   resource?: string;
   subresource?: string;
+  namespace?: string;
+  name?: string;
   /** Start of the user agent, for example `csi-snapshotter`. */
   client?: string;
+  /** Anything else. */
+  when?: (request: RequestRecord) => boolean;
 }
 
 export interface FaultTimes {
@@ -32,7 +37,9 @@ export type FaultAction =
   /** Cuts the connection without doing anything. */
   | { kind: 'drop' }
   /** Does it, then cuts the connection: the answer is lost. */
-  | { kind: 'loseAnswer' };
+  | { kind: 'loseAnswer' }
+  /** Does it twice, as when a proxy sends it again; the client gets the second answer. */
+  | { kind: 'duplicate' };
 
 interface Rule {
   match: FaultMatch;
@@ -100,9 +107,14 @@ export class Faults {
     };
   }
 
-  /** For the server: acts on a request before it is served. */
-  async beforeRequest(record: RequestRecord, response: ServerResponse): Promise<void> {
+  /**
+   * For the server: acts on a request before it is served.
+   * @returns how often to serve it
+   * @throws StatusError when it is not to be served
+   */
+  async beforeRequest(record: RequestRecord, request: IncomingMessage, response: ServerResponse): Promise<'once' | 'twice'> {
     for (const [client, gate] of this.#paused) if (record.userAgent.startsWith(client)) await gate.promise;
+    let times: 'once' | 'twice' = 'once';
     for (const rule of this.#rules) {
       if (!matches(rule.match, record)) continue;
       if (rule.skip > 0) {
@@ -111,8 +123,10 @@ export class Faults {
       }
       if (rule.left <= 0) continue;
       rule.left--;
-      await act(rule.action, response);
+      if (rule.action.kind === 'duplicate') times = 'twice';
+      else await act(rule.action, request, response);
     }
+    return times;
   }
 
   /** For the server: a list, or the frozen one. */
@@ -134,10 +148,13 @@ function matches(match: FaultMatch, record: RequestRecord): boolean {
   if (match.verb !== undefined && match.verb !== record.verb) return false;
   if (match.resource !== undefined && match.resource !== record.resource) return false;
   if (match.subresource !== undefined && match.subresource !== record.subresource) return false;
+  if (match.namespace !== undefined && match.namespace !== record.namespace) return false;
+  if (match.name !== undefined && match.name !== record.name) return false;
+  if (match.when !== undefined && !match.when(record)) return false;
   return match.client === undefined || record.userAgent.startsWith(match.client);
 }
 
-async function act(action: FaultAction, response: ServerResponse): Promise<void> {
+async function act(action: Exclude<FaultAction, { kind: 'duplicate' }>, request: IncomingMessage, response: ServerResponse): Promise<void> {
   switch (action.kind) {
     case 'fail':
       throw new StatusError(action.code, action.reason ?? 'InternalError', action.message ?? `injected fault: HTTP ${action.code}`);
@@ -150,7 +167,8 @@ async function act(action: FaultAction, response: ServerResponse): Promise<void>
       response.destroy();
       throw new StatusError(503, 'ServiceUnavailable', 'injected fault: the connection was cut');
     case 'loseAnswer':
-      // The writer goes on; what it writes goes nowhere.
+      // The writer goes on with the body that it has; what it writes goes nowhere.
+      await readBody(request);
       response.destroy();
   }
 }

@@ -12,7 +12,19 @@ export const BODY_BYTES_MAX: number = 3 * 2 ** 20;
 // Smaller answers are sent as they are. Source: kube-apiserver compresses lists and objects over 128 KiB.
 const GZIP_BYTES_MIN = 128 * 1024;
 
-export async function readBody(request: IncomingMessage): Promise<Buffer> {
+const bodies = new WeakMap<IncomingMessage, Promise<Buffer>>();
+
+/**
+ * The whole body, unzipped. A body can be asked for twice: a fault may have a request done again.
+ * @throws StatusError 413 when it is larger than {@link BODY_BYTES_MAX}, 400 for a broken gzip
+ */
+export function readBody(request: IncomingMessage): Promise<Buffer> {
+  const known = bodies.get(request) ?? receiveBody(request);
+  bodies.set(request, known);
+  return known;
+}
+
+async function receiveBody(request: IncomingMessage): Promise<Buffer> {
   const declared = Number(request.headers['content-length'] ?? 0);
   if (declared > BODY_BYTES_MAX) throw tooLarge(`Request entity too large: limit is ${BODY_BYTES_MAX}`);
   const chunks: Buffer[] = [];

@@ -1,6 +1,6 @@
 // From a request to an answer: authentication, authorization, the resource and the verb, and a Status for all
 // that goes wrong. One function per kind of request; the rules are elsewhere.
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ServerResponse, type IncomingMessage } from 'node:http';
 import { parseJson, stringifyJson, type KubeObject, type Status } from '@snapshot-stack/api-types';
 import type { Access } from '../auth/access.ts';
 import type { Reviews } from '../auth/reviews.ts';
@@ -89,9 +89,12 @@ export class Handler {
       const url = new URL(request.url ?? '/', 'https://server');
       const user = this.#options.access.authenticate(request);
       record.user = user.name;
-      await this.#options.faults.beforeRequest(record, response);
+      const times = await this.#options.faults.beforeRequest(record, request, response);
       const acting = this.#options.access.admit(request, url, user);
-      await this.#route({ request, response, query: url.searchParams, path: url.pathname, user: acting });
+      const call = { request, response, query: url.searchParams, path: url.pathname, user: acting };
+      // Whatever becomes of the first, the client only hears of the second.
+      if (times === 'twice') await this.#route({ ...call, response: new ServerResponse(request) }).catch(() => {});
+      await this.#route(call);
     } catch (error) {
       await this.#fail(request, response, error);
     }
