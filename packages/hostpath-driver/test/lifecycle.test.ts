@@ -92,6 +92,19 @@ describe('volumes', () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  test.skipIf(!canMount)(`are not mistaken for what somebody else has mounted${mountsMissing}`, async () => {
+    driver = await startTestDriver();
+    const id = await makeVolume(driver, 'v');
+    sh(`mkdir ${driver.dir}/target-v ${driver.dir}/theirs && mount --bind ${driver.dir}/theirs ${driver.dir}/target-v`);
+    await expect(publish(driver, id, 'v')).rejects.toMatchObject({ code: 'FAILED_PRECONDITION', message: expect.stringContaining('is left alone') as string });
+    sh(`umount ${driver.dir}/target-v`);
+    const path = await publish(driver, id, 'v');
+    sh(`touch ${path}/ours`);
+    expect(readdirSync(join(driver.stateDir, 'volumes', id))).toEqual(['ours']);
+    await publish(driver, id, 'v');
+    await unpublish(driver, id, 'v');
+  });
+
   test.skipIf(!canMount)(`inline in a pod live and die with its publication${mountsMissing}`, async () => {
     driver = await startTestDriver();
     const volumeId = `csi-${'a1'.repeat(32)}`;

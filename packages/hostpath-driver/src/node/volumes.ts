@@ -8,7 +8,7 @@ import {
   type VolumeCapability,
 } from '@snapshot-stack/csi';
 import { randomUUID } from 'node:crypto';
-import { lstat, mkdir, open, rm, rmdir } from 'node:fs/promises';
+import { lstat, mkdir, open, rm, rmdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { removeVolume } from '../controller/volumes.ts';
 import type { Driver } from '../driver.ts';
@@ -76,7 +76,11 @@ export class NodeVolumes {
     this.#driver.state.addPublication({ volumeId: row.id, path, kind: 'staged', args });
     const image = this.#driver.layout.volume(row.id, row.backend);
     if (row.backend === 'block') await attachLoop(image, { readOnly: false });
-    if (row.backend === 'image' && mountAt(path) === undefined) await this.#mountImage(row, image, path, capability);
+    if (row.backend !== 'image') return;
+    const mounted = mountAt(path);
+    if (mounted === undefined) await this.#mountImage(row, image, path, capability);
+    else if (!loopDevicesOf(image).includes(mounted.source))
+      throw new CsiError('FAILED_PRECONDITION', `${mounted.source}, which is not volume ${row.id}, is mounted at ${path}; it is left alone, unmount it`);
   }
 
   /** Mounts the file system in an image. A copy of an xfs carries its source's identity, which must not matter. */
@@ -134,9 +138,12 @@ export class NodeVolumes {
 
   async #bind(row: VolumeRow, request: NodePublishVolumeRequest, capability: VolumeCapability): Promise<void> {
     const target = request.targetPath;
-    if (mountAt(target) !== undefined) return;
-    await mkdir(dirname(target), { recursive: true });
     const source = await this.#sourceOf(row, request);
+    if (mountAt(target) !== undefined) {
+      if (await isSame(source, target)) return;
+      throw new CsiError('FAILED_PRECONDITION', `something that is not volume ${row.id} is mounted at ${target}; it is left alone, unmount it`);
+    }
+    await mkdir(dirname(target), { recursive: true });
     if (row.backend === 'block') await (await open(target, 'a', 0o660)).close();
     else await mkdir(target, { recursive: true });
     // Flags of a folder's bind mount are the kernel's general ones; those of a file system were given at staging.
@@ -207,6 +214,12 @@ export class NodeVolumes {
     if (row.backend === 'image') await growFileSystem(row.fsType, path, device);
     return imageSize(image);
   }
+}
+
+/** Whether two paths show the same folder, or the same device. */
+async function isSame(a: string, b: string): Promise<boolean> {
+  const [left, right] = [await stat(a), await stat(b)];
+  return left.isBlockDevice() ? left.rdev === right.rdev && right.isBlockDevice() : left.dev === right.dev && left.ino === right.ino;
 }
 
 /** The mount point that publishing made: an empty folder or an empty file, and nothing else. */
