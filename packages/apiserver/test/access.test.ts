@@ -140,6 +140,18 @@ async function allowed(name: string, resourceAttributes: object): Promise<boolea
   return review.body.status.allowed as boolean;
 }
 
+it.each([
+  ['roles', { verbs: [], apiGroups: [''], resources: ['pods'] }, ['rules[0].verbs']],
+  ['roles', { verbs: ['get'] }, ['rules[0].apiGroups', 'rules[0].resources']],
+  ['roles', { verbs: ['get'], nonResourceURLs: ['/x'] }, ['rules[0].nonResourceURLs']],
+  ['clusterroles', { verbs: ['get'], nonResourceURLs: ['/x'], resources: ['pods'] }, ['rules[0].nonResourceURLs']],
+])('%s with the rule %j are refused', async (plural, rule, fields) => {
+  const path = plural === 'roles' ? `${RBAC}/namespaces/default/roles` : `${RBAC}/clusterroles`;
+  const refused = await make(path, role('broken', [rule], plural === 'roles' ? 'Role' : 'ClusterRole'));
+  expect(refused.status).toBe(422);
+  expect(refused.body.details.causes.map((cause: { field: string }) => cause.field)).toEqual(fields);
+});
+
 describe('escalation', () => {
   beforeAll(async () => {
     await grant('fay', [

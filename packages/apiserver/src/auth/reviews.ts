@@ -100,7 +100,8 @@ export class Reviews {
   #tokenReview(review: KubeObject, { token = '', audiences = [] }: { token?: string; audiences?: string[] }): KubeObject {
     if (token === '') throw badRequest('token is required for TokenReview in authentication');
     const found = this.#options.authenticator.review(token, audiences.length === 0 ? OWN_AUDIENCES : audiences);
-    if (found === undefined) return withStatus(review, { user: {}, error: '[invalid bearer token]' });
+    // A text that is no JWT is no token that anything here could judge, which is no error.
+    if (found === undefined) return withStatus(review, { user: {}, ...(token.split('.').length === 3 ? { error: '[invalid bearer token]' } : {}) });
     return withStatus(review, { authenticated: true, user: userInfo(found.user), audiences: found.audiences });
   }
 

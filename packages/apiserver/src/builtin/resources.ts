@@ -1,4 +1,5 @@
 // The built-in resources: one entry each, all of it data and small pure functions.
+import { clusterRole, role } from '../auth/role-strategy.ts';
 import { webhookConfiguration } from '../admission/webhook-configuration.ts';
 import { ALL_VERBS, type PrinterColumn, type ResourceDefinition, type Strategy, type Verb } from '../registry/resource.ts';
 import { definitionStrategy } from '../crd/strategy.ts';
@@ -84,9 +85,9 @@ export const builtinResources: readonly ResourceDefinition[] = [
   ]),
   ...define('coordination.k8s.io', 'v1', [{ kind: 'Lease', strategy: plain.lease }]),
   ...define('rbac.authorization.k8s.io', 'v1', [
-    { kind: 'Role', strategy: { nameRule: 'path' } },
+    { kind: 'Role', strategy: role },
     { kind: 'RoleBinding', strategy: plain.roleBinding },
-    { kind: 'ClusterRole', cluster: true, strategy: { nameRule: 'path' } },
+    { kind: 'ClusterRole', cluster: true, strategy: clusterRole },
     { kind: 'ClusterRoleBinding', cluster: true, strategy: plain.roleBinding },
   ]),
   // Questions, answered and never stored; see auth/reviews.ts.
