@@ -1,16 +1,4 @@
 // What can be said about a gRPC service's types, whichever service it is.
-import type { ServiceDefinition } from '@grpc/grpc-js';
-
-interface Method {
-  path: string;
-  responseStream: boolean;
-  requestSerialize: (value: never) => Buffer;
-  responseDeserialize: (bytes: Buffer) => unknown;
-}
-
-/** The generated `…Service` constants satisfy this. */
-export type Service = ServiceDefinition & Readonly<Record<string, Method>>;
-
 export type RequestOf<M> = M extends { requestSerialize: (value: infer R) => Buffer } ? R : never;
 export type ResponseOf<M> = M extends { responseDeserialize: (bytes: Buffer) => infer R } ? R : never;
 export type IsStreaming<M> = M extends { responseStream: true } ? true : false;
