@@ -62,12 +62,20 @@ async function main(): Promise<number> {
     }
     case 'kubeconfig': {
       const cluster = await connectCluster('kubeconfig', options.kubeconfig, options.driver);
-      return run(cluster, options).finally(async () => cluster.close());
+      try {
+        return await run(cluster, options);
+      } finally {
+        await cluster.close();
+      }
     }
     case 'kind':
       return withKind({ keep: options.keep, nodeImage: options['node-image'] }, async (kubeconfig) => {
         const cluster = await connectCluster('kind', kubeconfig, options.driver);
-        return run(cluster, options).finally(async () => cluster.close());
+        try {
+          return await run(cluster, options);
+        } finally {
+          await cluster.close();
+        }
       });
     default:
       throw new FlagError(`--cluster=${options.cluster}: use embedded, kubeconfig or kind`);
