@@ -25,6 +25,9 @@ export function refuseClient(error: ParserError, socket: Duplex): void {
     socket.destroy();
     return;
   }
+  // What still comes is thrown away: closing with bytes unread would reset the connection before the answer is read.
+  socket.removeAllListeners('data');
+  socket.resume();
   const { status } = statusOf(error);
   const body = `${JSON.stringify(status)}\n`;
   const head = [`HTTP/1.1 ${status.code} ${status.reason ?? 'Error'}`, 'Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close'];
