@@ -150,6 +150,23 @@ describe('failures', () => {
     expect(server.seen).toHaveLength(1);
   });
 
+  it('ends a request or watch whose signal aborts before it has even been sent, at whatever moment', async () => {
+    const { client } = await clientOf((_request, response) => void response.writeHead(200).write('\n'));
+    const watching = async (signal: AbortSignal): Promise<void> => {
+      for await (const event of client.watch(configMaps, { signal })) expect(event).toBeUndefined();
+    };
+    for (const start of [watching, (signal: AbortSignal) => client.get(configMaps, ref, { signal })]) {
+      for (let turns = 0; turns < 12; turns++) {
+        const abort = new AbortController();
+        const running = start(abort.signal);
+        const ended = expect(running).rejects.toThrow('enough');
+        for (let turn = 0; turn < turns; turn++) await (turn < 6 ? Promise.resolve() : new Promise((resolve) => setImmediate(resolve)));
+        abort.abort(new Error('enough'));
+        await ended;
+      }
+    }
+  });
+
   it('does not take a truncated answer for a whole one', async () => {
     const { client } = await clientOf((_request, response) => {
       response.writeHead(200, { 'Content-Length': '1000' });

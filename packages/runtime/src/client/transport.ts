@@ -113,6 +113,7 @@ export class Transport {
   async #open(request: TransportRequest, agent: HttpAgent, timeout: AbortSignal): Promise<Opened> {
     request.signal?.throwIfAborted();
     const token = await this.#token(request);
+    request.signal?.throwIfAborted(); // an abort meanwhile tells no listener that comes after it
     const headers: OutgoingHttpHeaders = { 'User-Agent': this.#userAgent, Accept: 'application/json', 'Accept-Encoding': 'gzip', ...request.headers };
     if (token !== undefined) headers['Authorization'] = `Bearer ${token}`;
     if (request.body !== undefined) headers['Content-Length'] = Buffer.byteLength(request.body);

@@ -59,6 +59,7 @@ export async function* readWatch<T extends KubeObject>(
   signal.addEventListener('abort', abort, { once: true });
   const guard = guardSilence(answer, path, idleTimeoutMs);
   try {
+    signal.throwIfAborted();
     if (answer.status !== 200) {
       const text = await readText(answer.stream, ERROR_BYTES_MAX, { method: 'GET', path });
       throw KubeError.fromAnswer(`GET ${path}`, answer.status, parseOrText(text), retryAfterOf(answer.headers));

@@ -22,6 +22,13 @@ export function isWrite(call: Call): boolean {
   return call.verb === 'create' || call.verb === 'replace' || call.verb === 'patch' || call.verb === 'delete';
 }
 
+/** The events, once `before` has let them. */
+async function* after<E>(before: () => Promise<void> | void, events: () => AsyncIterable<E>): AsyncIterable<E> {
+  await before();
+  yield* events();
+}
+
+/** The same client with hooks around each call; a watch has only the one before it. */
 export function wrapClient(client: Client, hooks: ClientHooks): Client {
   const around = async <V>(call: Call, run: () => Promise<V>): Promise<V> => {
     await hooks.before?.(call);
@@ -47,13 +54,11 @@ export function wrapClient(client: Client, hooks: ClientHooks): Client {
     get: (resource, ref, options) => around(call('get', resource, ref), () => client.get(resource, ref, options)),
     find: (resource, ref, options) => around(call('get', resource, ref), () => client.find(resource, ref, options)),
     list: (resource, options) => around(call('list', resource), () => client.list(resource, options)),
-    watch: (resource, options) => {
-      const events = async function* (): ReturnType<Client['watch']> extends AsyncIterable<infer E> ? AsyncGenerator<E> : never {
-        await hooks.before?.(call('watch', resource));
-        yield* client.watch(resource, options);
-      };
-      return events() as ReturnType<typeof client.watch> as never;
-    },
+    watch: (resource, options) =>
+      after(
+        () => hooks.before?.(call('watch', resource)),
+        () => client.watch(resource, options),
+      ),
     create: (resource, object, options) => around(call('create', resource, refOf(object), object), () => client.create(resource, object, options)),
     replace: (resource, object, options) =>
       around(call('replace', resource, refOf(object), object, options?.subresource), () => client.replace(resource, object, options)),
