@@ -39,9 +39,17 @@ export function checkWriteOptions(query: URLSearchParams, kind: string, more: re
   const errors: FieldError[] = [...more];
   if (dryRun.some((value) => value !== 'All')) errors.push(notSupported('dryRun', dryRun, ['All']));
   if (Buffer.byteLength(manager) > 128) errors.push(tooLong('fieldManager', 128));
+  errors.push(...unprintable(manager));
   if (!['', 'Ignore', 'Strict', 'Warn'].includes(validation)) errors.push(notSupported('fieldValidation', validation, ['', 'Ignore', 'Strict', 'Warn']));
   if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind }, '', errors);
   return validation === '' ? 'Warn' : (validation as FieldValidation);
+}
+
+function unprintable(manager: string): FieldError[] {
+  return [...manager.matchAll(/[\p{C}\p{Zl}\p{Zp}]/gu)].map(({ 0: letter, index }) => {
+    const code = (letter.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+    return invalidValue('fieldManager', manager, `invalid character U+${code} (at position ${Buffer.byteLength(manager.slice(0, index))})`);
+  });
 }
 
 /** The options of a PATCH: server-side apply needs to know who applies, and only it can be forced. */
@@ -77,17 +85,20 @@ export async function decodeBody(body: BodyToDecode): Promise<KubeObject> {
  */
 export function checkPatched(object: KubeObject, definition: ResourceDefinition, patch: string, body: Pick<BodyToDecode, 'fieldValidation' | 'warn'>): void {
   const value = object as unknown as JsonObject;
-  const refuse = (why: string): StatusError => {
-    const error = invalid({ group: '', kind: '' }, '', [invalidValue('patch', patch, why)]);
-    delete error.status.details?.kind;
-    return error;
-  };
+  const refuse = (why: string): StatusError => unfitPatch(patch, why);
   const fault = typeFault(value, definition);
   if (fault !== undefined) throw refuse(fault);
   if (body.fieldValidation === 'Ignore') return;
   const faults = fieldFaults(value, definition, patch.trimStart().startsWith('{') ? patch : '');
   if (faults.length > 0 && body.fieldValidation === 'Strict') throw refuse(`strict decoding error: ${faults.join(', ')}`);
   for (const one of faults) body.warn(one);
+}
+
+/** 422 for a patch whose result is no object of its kind. @param patch what the error quotes */
+export function unfitPatch(patch: string, why: string): StatusError {
+  const error = invalid({ group: '', kind: '' }, '', [invalidValue('patch', patch, why)]);
+  delete error.status.details?.kind;
+  return error;
 }
 
 /** The first value of a type that Go could not decode. Of a custom resource only its metadata has Go types. */

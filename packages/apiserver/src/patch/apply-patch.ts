@@ -1,14 +1,17 @@
 // Applies the body of a PATCH, in whichever of the formats it is. Server-side apply has its own way, but its body is
 // read here too.
 import { parseJson, type KubeObject } from '@snapshot-stack/api-types';
+import { unfitPatch } from '../http/decode.ts';
 import { parseYamlText, repeatedMembers } from '../http/yaml.ts';
+import { goText } from '../managed-fields/typed-errors.ts';
 import { rootSchema } from '../managed-fields/typed.ts';
 import { groupVersionOf, type ResourceDefinition } from '../registry/resource.ts';
-import { isObject, type JsonObject } from '../schema/schema.ts';
+import { isObject, type JsonObject, type Schema } from '../schema/schema.ts';
 import { StatusError, badRequest, unsupportedMediaType } from '../status.ts';
 import { applyJsonPatch, PatchMismatch, type JsonPatchOperation } from './json-patch.ts';
 import { jsonFault } from './json-fault.ts';
 import { mergePatch } from './merge-patch.ts';
+import { strategicFault } from './strategic-fault.ts';
 import { strategicMerge } from './strategic-merge.ts';
 
 const OPERATIONS_MAX = 10_000;
@@ -52,10 +55,17 @@ function patchedBy(contentType: string, text: string, current: KubeObject, defin
     case JSON_PATCH:
       return jsonPatch(current, text);
     case STRATEGIC_PATCH:
-      return strategicMerge(current as unknown as JsonObject, objectPatch(text, ''), rootSchema(definition));
+      return strategicPatch(current as unknown as JsonObject, objectPatch(text, ''), rootSchema(definition));
     default:
       throw unsupportedMediaType(PATCH_TYPES);
   }
+}
+
+function strategicPatch(current: JsonObject, patch: JsonObject, schema: Schema): JsonObject {
+  const patched = strategicMerge(current, patch, schema);
+  const fault = strategicFault(patched, schema);
+  if (fault !== undefined) throw unfitPatch(goText(patch), fault);
+  return patched;
 }
 
 function parsePatch(text: string, prefix: string): unknown {

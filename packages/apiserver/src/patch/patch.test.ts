@@ -5,6 +5,7 @@ import type { JsonObject } from '../schema/schema.ts';
 import { StatusError } from '../status.ts';
 import { applyJsonPatch, PatchMismatch } from './json-patch.ts';
 import { mergePatch } from './merge-patch.ts';
+import { strategicFault } from './strategic-fault.ts';
 import { strategicMerge } from './strategic-merge.ts';
 
 describe('JSON patch', () => {
@@ -110,6 +111,22 @@ describe('strategic merge patch', () => {
     expect(apply(containers({ name: 'a' }, { name: 'b' }), containers({ $patch: 'replace' }, { name: 'z' }))).toEqual(containers({ name: 'z' }));
     expect(apply(containers({ name: 'a' }, { name: 'b' }), containers({ $patch: 'delete', name: 'a' }))).toEqual(containers({ name: 'b' }));
     expect(messageOf(() => apply(containers({ name: 'a' }), containers({ $patch: 'merge', name: 'a' }))).message).toBe('merging lists cannot yet be specified in the patch');
+  });
+
+  it.each([
+    [{ metadata: { labels: { a: 1 } } }, 'cannot convert int64 to string'],
+    [{ spec: { priority: 'high' } }, 'cannot convert string to int32'],
+    [{ spec: { hostNetwork: 'yes' } }, 'cannot convert string to bool'],
+    [{ spec: 'none' }, 'cannot restore struct from: string'],
+    [{ spec: { containers: 'none' } }, 'cannot restore slice from string'],
+    [{ metadata: { labels: ['a'] } }, 'cannot restore map from slice'],
+  ])('that makes %j is unfit', (patched, why) => {
+    expect(strategicFault(patched, pod)).toBe(why);
+  });
+
+  it('fits a pod with quantities, times and ports', () => {
+    const fit = { metadata: { creationTimestamp: '2026-01-01T00:00:00Z' }, spec: { containers: [{ name: 'a', ports: [{ containerPort: 80 }], resources: { limits: { cpu: 1 } } }] } };
+    expect(strategicFault(fit, pod)).toBeUndefined();
   });
 
   it('adds to and deletes from lists of scalars', () => {
