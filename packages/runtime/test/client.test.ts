@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { configMaps, leases, type ConfigMap } from '@snapshot-stack/api-types';
 import { KubeError, ManualClock, createClient, guarded, type Client, type ClientOptions, type RequestRecord } from '@snapshot-stack/runtime';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { failure, json, serve, type Answer, type ScriptedServer } from './scripted-server.ts';
+import { eventually, failure, json, serve, type Answer, type ScriptedServer } from './scripted-server.ts';
 
 async function clientOf(answer: Answer, options: Partial<ClientOptions> = {}): Promise<{ client: Client; server: ScriptedServer }> {
   const server = await serve(answer);
@@ -143,7 +143,7 @@ describe('failures', () => {
     const { client, server } = await clientOf(() => {});
     const abort = new AbortController();
     const reading = client.get(configMaps, ref, { signal: abort.signal });
-    await expect.poll(() => server.seen.length).toBe(1);
+    await eventually(() => server.seen.length).toBe(1);
     abort.abort(new Error('enough'));
     await expect(reading).rejects.toThrow('enough');
     await expect(client.get(configMaps, ref, { signal: abort.signal })).rejects.toThrow('enough');
@@ -191,11 +191,11 @@ describe('throttling', () => {
     const clock = new ManualClock();
     const { client, server } = await clientOf(throttle, { clock });
     const written = client.patch(configMaps, ref, { kind: 'merge', body: {} });
-    await expect.poll(() => clock.pending).toBe(1);
+    await eventually(() => clock.pending).toBe(1);
     await clock.advance(1_999);
     expect(server.seen).toHaveLength(1);
     await clock.advance(1);
-    await expect.poll(() => clock.pending).toBe(1);
+    await eventually(() => clock.pending).toBe(1);
     await clock.advance(2_000);
     expect(await written).toEqual(aMap());
     expect(server.seen).toHaveLength(3);
@@ -217,9 +217,9 @@ describe('throttling', () => {
     const clock = new ManualClock();
     const { client, server } = await clientOf((_request, response) => json(response, 200, aMap()), { clock, qps: 10, burst: 2 });
     const reads = Promise.all(['a', 'b', 'c', 'd'].map((name) => client.get(configMaps, { name })));
-    await expect.poll(() => server.seen.length).toBe(2);
+    await eventually(() => server.seen.length).toBe(2);
     await clock.advance(100);
-    await expect.poll(() => server.seen.length).toBe(3);
+    await eventually(() => server.seen.length).toBe(3);
     await clock.advance(99);
     expect(server.seen).toHaveLength(3);
     await clock.advance(1);

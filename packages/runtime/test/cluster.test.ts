@@ -15,6 +15,7 @@ import {
   type Call,
   type Client,
 } from '@snapshot-stack/runtime';
+import { eventually } from './scripted-server.ts';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 
 let api: ApiServer;
@@ -85,7 +86,7 @@ describe('the client', () => {
   });
 });
 
-describe('an informer', () => {
+describe('an informer', { timeout: 20_000 }, () => {
   it('knows what is there and follows what comes, over a single watch', async () => {
     await create('follow-1');
     const { informer, names } = followed('follower', 'follow-');
@@ -93,7 +94,7 @@ describe('an informer', () => {
     expect(names()).toEqual(['follow-1']);
     await create('follow-2');
     await client.delete(configMaps, { name: 'follow-1', namespace });
-    await expect.poll(names).toEqual(['follow-2']);
+    await eventually(names).toEqual(['follow-2']);
     expect(api.requests.filter(({ userAgent }) => userAgent === 'follower').map(({ verb }) => verb)).toEqual(['watch']);
   });
 
@@ -106,7 +107,7 @@ describe('an informer', () => {
       if (i % 3 === 0) api.faults.breakWatches('configmaps');
     }
     await client.delete(configMaps, { name: 'cut-10', namespace });
-    await expect.poll(names, { timeout: 5_000 }).toEqual(expected.slice(1));
+    await eventually(names).toEqual(expected.slice(1));
   });
 
   it('catches up with deletions after the server has forgotten the history', async () => {
@@ -119,7 +120,7 @@ describe('an informer', () => {
     await client.delete(configMaps, { name: 'gone-1', namespace });
     await create('gone-2');
     api.faults.compact('configmaps');
-    await expect.poll(names, { timeout: 5_000 }).toEqual(['gone-2']);
+    await eventually(names).toEqual(['gone-2']);
   });
 });
 
@@ -133,9 +134,9 @@ describe('waiting for resources', () => {
     await wait([configMaps, leases]);
     expect(missing).toEqual([[]]);
     const waiting = wait([configMaps, volumeSnapshots]);
-    await expect.poll(() => clock.pending).toBe(1);
+    await eventually(() => clock.pending).toBe(1);
     await clock.advance(1_000);
-    await expect.poll(() => missing.length).toBe(3);
+    await eventually(() => missing.length).toBe(3);
     expect(missing[1]).toEqual(['volumesnapshots (snapshot.storage.k8s.io/v1) is not served']);
     abort.abort(new Error('enough'));
     await expect(waiting).rejects.toThrow('enough');

@@ -69,7 +69,7 @@ describe('a kubeconfig', () => {
     await expect(loadConnection({ env: { KUBECONFIG: '/nowhere/a:/nowhere/b' } })).rejects.toThrow('only one is supported');
   });
 
-  it('with an exec plugin gets its token from the plugin', async () => {
+  it('with an exec plugin gets its token from the plugin', { timeout: 30_000 }, async () => {
     const credential = '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"from-the-plugin"}}';
     const exec = `exec: { apiVersion: client.authentication.k8s.io/v1, command: echo, args: ['${credential}'], interactiveMode: Never }`;
     const connection = await load(kubeconfig({ user: exec }));

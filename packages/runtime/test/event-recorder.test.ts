@@ -3,6 +3,7 @@ import { configMaps, events, persistentVolumes, type ConfigMap, type KubeEvent }
 import { ManualClock, createEventRecorder, type EventRecorder } from '@snapshot-stack/runtime';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { calmClient, type Calm } from './calm-client.ts';
+import { eventually } from './scripted-server.ts';
 
 let api: ApiServer;
 beforeAll(async () => {
@@ -118,7 +119,7 @@ describe('many events', () => {
     expect(await count()).toBe(27);
   });
 
-  it('never make the caller wait, nor the queue grow without end', async () => {
+  it('never make the caller wait, nor the queue grow without end', { timeout: 30_000 }, async () => {
     const { recorder, pass, requests } = world();
     const lift = api.faults.inject({ client: `events-${serial}` }, { kind: 'delay', ms: 300 }, { times: 1 });
     onTestFinished(lift);
@@ -168,7 +169,7 @@ describe('at the end', () => {
     const { say, read, recorder, clock } = world();
     api.faults.inject({ client: `events-${serial}`, verb: 'create' }, { kind: 'fail', code: 500 }, { times: 1 });
     say('all is well');
-    await expect.poll(() => clock.pending).toBe(1);
+    await eventually(() => clock.pending).toBe(1);
     await recorder.flush(5_000);
     expect(clock.pending).toBe(0);
     expect(await read()).toHaveLength(1);

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { configMaps, keyOf, type ConfigMap } from '@snapshot-stack/api-types';
 import { Informer, ManualClock, createClient, seededRandom, type InformerOptions } from '@snapshot-stack/runtime';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { failure, json, serve, type ScriptedServer, type Seen } from './scripted-server.ts';
+import { eventually, failure, json, serve, type ScriptedServer, type Seen } from './scripted-server.ts';
 
 const aMap = (name: string, resourceVersion: string, more: Partial<ConfigMap> & { uid?: string } = {}): ConfigMap => {
   const { uid = `uid-${name}`, metadata, ...rest } = more;
@@ -69,16 +69,16 @@ const STEP_MS = 200;
 async function requests({ server, clock }: World, count: number): Promise<number> {
   const start = clock.now();
   const seen = async (): Promise<number> => (server.seen.length < count && (await clock.advance(STEP_MS)), server.seen.length);
-  await expect.poll(seen, { interval: 1, timeout: 4_000 }).toBeGreaterThanOrEqual(count);
+  await expect.poll(seen, { interval: 1, timeout: 15_000 }).toBeGreaterThanOrEqual(count);
   return clock.now() - start;
 }
 
-describe('the first list', () => {
+describe('the first list', { timeout: 20_000 }, () => {
   it('streams, and the same connection brings what changes', async () => {
     const lines = [event('ADDED', aMap('a', '1')), event('ADDED', aMap('b', '2')), initialEnd('5'), event('MODIFIED', aMap('a', '6'))];
     const it = await world([watching(lines)]);
     await it.informer.synced();
-    await expect.poll(() => it.told).toEqual(['added a@1', 'added b@2', 'updated a@6']);
+    await eventually(() => it.told).toEqual(['added a@1', 'added b@2', 'updated a@6']);
     expect(it.server.seen).toHaveLength(1);
     expect(Object.fromEntries(new URLSearchParams(it.server.seen[0]!.url.split('?')[1]))).toMatchObject({
       watch: 'true',
@@ -99,7 +99,7 @@ describe('the first list', () => {
   it('comes in pages where the server does not stream', async () => {
     const pages = [page([aMap('a', '1')], '5', 'more'), page([aMap('b', '2')], '5'), watching([event('DELETED', aMap('a', '6'))])];
     const it = await world([failing(422, 'Invalid'), ...pages]);
-    await expect.poll(() => it.told).toEqual(['added a@1', 'added b@2', 'deleted a@6']);
+    await eventually(() => it.told).toEqual(['added a@1', 'added b@2', 'deleted a@6']);
     expect(it.server.seen.map(({ url }) => url.split('configmaps')[1])).toEqual([
       expect.stringContaining('sendInitialEvents'),
       '?limit=500',
@@ -136,14 +136,14 @@ describe('the first list', () => {
   });
 });
 
-describe('after a disturbance', () => {
+describe('after a disturbance', { timeout: 20_000 }, () => {
   const listed = [event('ADDED', aMap('a', '1')), initialEnd('5')];
 
   it('a watch goes on from the last version that was seen, bookmarks included', async () => {
     const it = await world([watching([...listed, bookmark('9')], true), watching([event('ADDED', aMap('b', '10'))])]);
     await requests(it, 2);
     expect(it.server.seen[1]?.url).toContain('resourceVersion=9');
-    await expect.poll(() => it.names()).toEqual(['a', 'b']);
+    await eventually(() => it.names()).toEqual(['a', 'b']);
     expect(it.told).toEqual(['added a@1', 'added b@10']);
   });
 
@@ -156,7 +156,7 @@ describe('after a disturbance', () => {
   ])('a watch that is %s is tried again from the same version', async (_what, step) => {
     const it = await world([watching(listed, true), step, watching([event('ADDED', aMap('b', '6'))])]);
     await requests(it, 3);
-    await expect.poll(() => it.names()).toEqual(['a', 'b']);
+    await eventually(() => it.names()).toEqual(['a', 'b']);
     expect(it.server.seen[2]?.url).toContain('resourceVersion=5');
     expect(it.informer.lastError).toBeUndefined();
   });
@@ -167,17 +167,17 @@ describe('after a disturbance', () => {
     ['because it was restored and does not know our version yet', failing(504, 'Timeout', { details: { causes: [{ reason: 'ResourceVersionTooLarge' }] } })],
   ])('it lists again when the server has forgotten our version, told %s, and finds what was deleted meanwhile', async (_how, step) => {
     const it = await world([watching(listed, true), step, watching([event('ADDED', aMap('b', '7')), initialEnd('8')])]);
-    await expect.poll(async () => (await it.clock.advance(STEP_MS), it.told)).toEqual(['added a@1', 'deleted a@1', 'added b@7']);
+    await eventually(async () => (await it.clock.advance(STEP_MS), it.told)).toEqual(['added a@1', 'deleted a@1', 'added b@7']);
     expect(it.server.seen[2]?.url).toContain('sendInitialEvents');
   });
 
   it('it lists again when watching keeps failing', async () => {
     const it = await world([watching(listed, true), ...Array.from({ length: 5 }, () => failing(500, 'InternalError')), watching([initialEnd('8')])]);
     await requests(it, 7);
-    await expect.poll(() => it.names()).toEqual([]);
+    await eventually(() => it.names()).toEqual([]);
   });
 
-  it('it waits longer and longer between tries, up to 30 s, however the server fails', { timeout: 20_000 }, async () => {
+  it('it waits longer and longer between tries, up to 30 s, however the server fails', async () => {
     for (const step of [failing(500, 'InternalError'), failing(410, 'Expired'), watching([], true), watching([bookmark('9')], true)]) {
       const it = await world([watching(listed, true), step]);
       expect(await requests(it, 4)).toBeLessThan(4_000);
@@ -197,19 +197,19 @@ describe('after a disturbance', () => {
 
   it('it tells why it is not synced', async () => {
     const it = await world([failing(404, 'NotFound')]);
-    await expect.poll(() => it.informer.lastError?.code).toBe('NotFound');
+    await eventually(() => it.informer.lastError?.code).toBe('NotFound');
   });
 });
 
-describe('time', () => {
+describe('time', { timeout: 20_000 }, () => {
   it('does not go backwards for an object', async () => {
     const it = await world([watching([event('ADDED', aMap('a', '10')), initialEnd('10'), event('MODIFIED', aMap('a', '9')), event('MODIFIED', aMap('a', '11'))])]);
-    await expect.poll(() => it.told).toEqual(['added a@10', 'updated a@11']);
+    await eventually(() => it.told).toEqual(['added a@10', 'updated a@11']);
   });
 
   it('compares versions as numbers', async () => {
     const it = await world([watching([event('ADDED', aMap('a', '9')), initialEnd('9'), event('MODIFIED', aMap('a', '10'))])]);
-    await expect.poll(() => it.told).toEqual(['added a@9', 'updated a@10']);
+    await eventually(() => it.told).toEqual(['added a@9', 'updated a@10']);
   });
 
   const expired = watching([event('ERROR', failure(410, 'Expired', 'too old'))]);
@@ -218,7 +218,7 @@ describe('time', () => {
   it('does not go backwards for a list from a server that lags', async () => {
     const it = await world([watching([event('ADDED', aMap('a', '10')), initialEnd('10')], true), expired, older, page([aMap('a', '12')], '13'), watching([])]);
     await requests(it, 5);
-    await expect.poll(() => it.told).toEqual(['added a@10', 'updated a@12']);
+    await eventually(() => it.told).toEqual(['added a@10', 'updated a@12']);
   });
 
   it('starts over when the server insists, as after a restore from a backup', async () => {
@@ -226,29 +226,29 @@ describe('time', () => {
     const steps = [watching([event('ADDED', aMap('a', '10')), event('ADDED', aMap('b', '9')), initialEnd('10')], true), expired, older, restored, restored];
     const it = await world([...steps, watching([event('MODIFIED', aMap('a', '5'))])]);
     await requests(it, 6);
-    await expect.poll(() => it.told).toEqual(['added a@10', 'added b@9', 'deleted b@9', 'updated a@3', 'updated a@5']);
+    await eventually(() => it.told).toEqual(['added a@10', 'added b@9', 'deleted b@9', 'updated a@3', 'updated a@5']);
   });
 
   it('tells an object that was made anew under its old name from a change', async () => {
     const it = await world([watching([event('ADDED', aMap('a', '1')), initialEnd('1')], true), expired, watching([event('ADDED', aMap('a', '4', { uid: 'new' })), initialEnd('5')])]);
     await requests(it, 3);
-    await expect.poll(() => it.told).toEqual(['added a@1', 'deleted a@1', 'added a@4']);
+    await eventually(() => it.told).toEqual(['added a@1', 'deleted a@1', 'added a@4']);
   });
 });
 
-describe('our own writes', () => {
+describe('our own writes', { timeout: 20_000 }, () => {
   const lines = [event('ADDED', aMap('a', '1')), initialEnd('5')];
 
   it('are read at once, and their echo is no change', async () => {
     const it = await world([watching([...lines, event('MODIFIED', aMap('a', '7')), event('MODIFIED', aMap('a', '8'))])], { transform: (object) => ({ ...object, data: {} }) });
     it.informer.on({ added: () => it.informer.cache.remember(aMap('a', '7')) });
-    await expect.poll(() => it.told).toEqual(['added a@1', 'updated a@7', 'updated a@8']);
+    await eventually(() => it.told).toEqual(['added a@1', 'updated a@7', 'updated a@8']);
     expect(it.informer.cache.get('ns/a')?.data).toEqual({});
   });
 
   it('are not taken when the watch is further on: the object may have gone since', async () => {
     const it = await world([watching([...lines, event('DELETED', aMap('a', '9'))])]);
-    await expect.poll(() => it.told).toContain('deleted a@9');
+    await eventually(() => it.told).toContain('deleted a@9');
     it.informer.cache.remember(aMap('a', '8'));
     expect(it.names()).toEqual([]);
   });
@@ -270,7 +270,7 @@ describe('our own writes', () => {
   });
 });
 
-describe('indexes', () => {
+describe('indexes', { timeout: 20_000 }, () => {
   const byColour = { colour: (object: ConfigMap) => (object.data?.['colour'] === undefined ? [] : [object.data['colour']]) };
   const coloured = (name: string, version: string, colour: string): ConfigMap => aMap(name, version, { data: { colour } });
 
@@ -278,8 +278,8 @@ describe('indexes', () => {
     const lines = [event('ADDED', coloured('a', '1', 'red')), event('ADDED', coloured('b', '2', 'red')), initialEnd('2')];
     const later = [event('MODIFIED', coloured('a', '3', 'blue')), event('DELETED', coloured('b', '4', 'red')), event('ADDED', aMap('c', '5'))];
     const it = await world([watching([...lines, ...later])], { indexers: byColour });
-    await expect.poll(() => it.informer.cache.size).toBe(2);
-    await expect.poll(() => it.told.at(-1)).toBe('added c@5');
+    await eventually(() => it.informer.cache.size).toBe(2);
+    await eventually(() => it.told.at(-1)).toBe('added c@5');
     expect(it.informer.cache.byIndex('colour', 'red')).toEqual([]);
     expect(it.informer.cache.byIndex('colour', 'blue').map(keyOf)).toEqual(['ns/a']);
     expect(() => it.informer.cache.byIndex('size', 'big')).toThrow('there is no index "size"; declared are colour');
@@ -288,13 +288,13 @@ describe('indexes', () => {
   it('stay right when somebody changes a cached object', async () => {
     const it = await world([watching([event('ADDED', coloured('a', '1', 'red')), initialEnd('2'), event('MODIFIED', coloured('a', '3', 'blue'))])], { indexers: byColour });
     it.informer.on({ added: (object) => void (object.data = { colour: 'green' }) });
-    await expect.poll(() => it.told.at(-1)).toBe('updated a@3');
+    await eventually(() => it.told.at(-1)).toBe('updated a@3');
     expect(it.informer.cache.byIndex('colour', 'red')).toEqual([]);
     expect(it.informer.cache.byIndex('colour', 'blue')).toHaveLength(1);
   });
 });
 
-describe('what fails on our side', () => {
+describe('what fails on our side', { timeout: 20_000 }, () => {
   it('does not end the informer: handlers, indexes and transforms may throw', async () => {
     const fail = (): never => {
       throw new Error('a bug');
@@ -304,7 +304,7 @@ describe('what fails on our side', () => {
       transform: fail,
     });
     it.informer.on({ added: fail, updated: fail });
-    await expect.poll(() => it.told).toEqual(['added a@1', 'updated a@6']);
+    await eventually(() => it.told).toEqual(['added a@1', 'updated a@6']);
     expect(it.informer.cache.byIndex('fine', 'x')).toHaveLength(1);
     expect(it.informer.cache.byIndex('broken', 'x')).toEqual([]);
     expect(it.server.seen).toHaveLength(1);

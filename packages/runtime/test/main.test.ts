@@ -26,7 +26,7 @@ async function run(args: string[], when: (text: string, kill: (signal: NodeJS.Si
   return { code, out, err };
 }
 
-describe('a process', () => {
+describe('a process', { timeout: 30_000 }, () => {
   it('ends with the exit code of its main function', async () => {
     expect(await run(['--how=code'])).toEqual({ code: 7, out: '', err: '' });
   });

@@ -9,7 +9,7 @@ import { expect, it } from 'vitest';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 
-it('prints what the README promises', async () => {
+it('prints what the README promises', { timeout: 30_000 }, async () => {
   const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
   const block = (language: string) => new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 's').exec(readme)![1]!;
   // Beside the tests and not in the system's temporary folder, so that the packages' names resolve.

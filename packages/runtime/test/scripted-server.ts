@@ -2,7 +2,7 @@
 // garbage, silence). Ports are free ones of the loopback interface.
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { Connection } from '@snapshot-stack/runtime';
 
 export interface Seen {
@@ -63,4 +63,9 @@ export function json(response: ServerResponse, status: number, body: unknown, he
 /** A Status object as the API server answers failures. */
 export function failure(code: number, reason: string, message: string): object {
   return { kind: 'Status', apiVersion: 'v1', status: 'Failure', code, reason, message };
+}
+
+/** Waits until what `value` gives meets the matcher: long, for the sake of busy machines, and looking often. */
+export function eventually<V>(value: () => V | Promise<V>): ReturnType<typeof expect.poll> {
+  return expect.poll(value, { timeout: 10_000, interval: 5 });
 }

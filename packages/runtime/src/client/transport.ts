@@ -83,8 +83,15 @@ export class Transport {
   }
 
   async #once(request: TransportRequest, agent: HttpAgent): Promise<TransportAnswer> {
-    const timeout = AbortSignal.timeout(request.timeoutMs ?? REQUEST_TIMEOUT_MS);
-    const opened = await this.#open(request, agent, timeout);
+    const { signal: timeout, cancel } = deadline(request.timeoutMs ?? REQUEST_TIMEOUT_MS);
+    try {
+      return await this.#answer(request, await this.#open(request, agent, timeout), timeout);
+    } finally {
+      cancel();
+    }
+  }
+
+  async #answer(request: TransportRequest, opened: Opened, timeout: AbortSignal): Promise<TransportAnswer> {
     const onTimeout = (): void => opened.destroy(timeoutError(request));
     const onAbort = (): void => opened.destroy(request.signal?.reason as Error);
     timeout.addEventListener('abort', onTimeout, { once: true });
@@ -105,8 +112,8 @@ export class Transport {
 
   /** A request whose answer is read as it comes (a watch). The caller must call `close`. */
   async stream(request: TransportRequest): Promise<StreamAnswer> {
-    const timeout = AbortSignal.timeout(request.timeoutMs ?? REQUEST_TIMEOUT_MS);
-    const opened = await this.#open(request, this.#freshAgent, timeout);
+    const { signal: timeout, cancel } = deadline(request.timeoutMs ?? REQUEST_TIMEOUT_MS);
+    const opened = await this.#open(request, this.#freshAgent, timeout).finally(cancel);
     return { status: opened.response.statusCode ?? 0, headers: opened.response.headers, stream: opened.stream, close: () => opened.destroy() };
   }
 
@@ -179,6 +186,13 @@ function openedOf(response: IncomingMessage): Opened {
   stream.on('error', () => {}); // it may be destroyed before anybody reads it
   response.once('error', (error) => stream.destroy(error));
   return { response, stream, destroy: (error) => (response.destroy(error), stream.destroy(error)) };
+}
+
+/** As AbortSignal.timeout, but it can be taken back: otherwise each request would leave a timer behind for a minute. */
+function deadline(ms: number): { signal: AbortSignal; cancel: () => void } {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), ms).unref();
+  return { signal: late.signal, cancel: () => clearTimeout(timer) };
 }
 
 function timeoutError(request: TransportRequest): KubeError {
