@@ -1,8 +1,9 @@
 // The built-in resources: one entry each, all of it data and small pure functions.
 import { clusterRole, role } from '../auth/role-strategy.ts';
 import { webhookConfiguration } from '../admission/webhook-configuration.ts';
-import { ALL_VERBS, type PrinterColumn, type ResourceDefinition, type Strategy, type Verb } from '../registry/resource.ts';
+import { ALL_VERBS, type PrinterColumn, type ResourceDefinition, type ResourceView, type Strategy, type Verb } from '../registry/resource.ts';
 import { definitionStrategy } from '../crd/strategy.ts';
+import { eventView } from './kinds/event-view.ts';
 import { persistentVolumeClaim } from './kinds/claim.ts';
 import * as plain from './kinds/plain.ts';
 import { pod } from './kinds/pod.ts';
@@ -10,6 +11,7 @@ import * as storage from './kinds/storage.ts';
 import { persistentVolume } from './kinds/volume.ts';
 
 interface Page {
+  view?: ResourceView;
   kind: string;
   plural?: string;
   verbs?: readonly Verb[];
@@ -24,7 +26,7 @@ interface Page {
 
 function define(group: string, version: string, pages: readonly Page[]): ResourceDefinition[] {
   return pages.map(
-    ({ kind, verbs = ALL_VERBS, subresources = [], plural = `${kind.toLowerCase()}s`, short = [], categories = [], cluster = false, selectable = [], strategy = {}, columns = [] }) => ({
+    ({ kind, verbs = ALL_VERBS, subresources = [], plural = `${kind.toLowerCase()}s`, short = [], categories = [], cluster = false, selectable = [], strategy = {}, columns = [], view }) => ({
       group,
       version,
       plural,
@@ -37,6 +39,7 @@ function define(group: string, version: string, pages: readonly Page[]): Resourc
       verbs,
       selectableFields: selectable,
       columns,
+      ...(view === undefined ? {} : { view }),
       schema: undefined,
       custom: false,
       subresources,
@@ -83,6 +86,7 @@ export const builtinResources: readonly ResourceDefinition[] = [
     { kind: 'VolumeAttributesClass', plural: 'volumeattributesclasses', short: ['vac'], cluster: true, strategy: storage.volumeAttributesClass },
     { kind: 'CSIStorageCapacity', plural: 'csistoragecapacities', strategy: storage.csiStorageCapacity },
   ]),
+  ...define('events.k8s.io', 'v1', [{ kind: 'Event', short: ['ev'], strategy: plain.event, view: eventView }]),
   ...define('coordination.k8s.io', 'v1', [{ kind: 'Lease', strategy: plain.lease }]),
   ...define('rbac.authorization.k8s.io', 'v1', [
     { kind: 'Role', strategy: role },

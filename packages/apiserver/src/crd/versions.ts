@@ -19,6 +19,7 @@ function isOlder({ origin }: ResourceDefinition, object: KubeObject): boolean {
  * defaults filled in. The same object when it has that form already.
  */
 export function inVersion(definition: ResourceDefinition, object: KubeObject): KubeObject {
+  if (definition.view !== undefined) return definition.view.show(object);
   if (!definition.custom) return object;
   const apiVersion = groupVersionOf(definition);
   if (object.apiVersion === apiVersion && !isOlder(definition, object)) return object;

@@ -294,7 +294,7 @@ export class Handler {
     if (definition.namespaced && target.namespace === undefined) throw methodNotAllowed();
     if (target.name !== undefined && !definition.custom) throw methodNotAllowed();
     const body = await this.#object(call, 'CreateOptions');
-    const written = await this.#options.writer.create(definition, target.namespace, body, this.#context(call, 'CreateOptions'), target.name);
+    const written = await this.#options.writer.create(this.#stored(definition), target.namespace, storedForm(definition, body), this.#context(call, 'CreateOptions'), target.name);
     await this.#answer(call, 201, written.object);
   }
 
@@ -320,6 +320,12 @@ export class Handler {
     await this.#send(call, 201, negotiate(call.request.headers.accept, call.query), answer);
   }
 
+  /** The resource that stores the objects of this one: mostly itself. */
+  #stored(definition: ResourceDefinition): ResourceDefinition {
+    const { view, plural } = definition;
+    return view === undefined ? definition : (this.#options.catalogue.find(view.group, view.version, plural) ?? definition);
+  }
+
   async #update(call: ResourceCall): Promise<void> {
     const { definition, target } = call;
     if (target.name === undefined) throw definition.custom ? badRequest('name must be provided') : methodNotAllowed();
@@ -331,7 +337,7 @@ export class Handler {
     const unversioned = (body.metadata.resourceVersion ?? '') === '';
     const exists = this.#options.store.collection(storageKeyOf(definition)).get(keyFor(target.namespace, target.name)) !== undefined;
     if (!exists && definition.strategy.allowsCreateOnUpdate === true && unversioned) {
-      const written = await this.#options.writer.create(definition, target.namespace, body, this.#context(call, 'UpdateOptions'));
+      const written = await this.#options.writer.create(this.#stored(definition), target.namespace, storedForm(definition, body), this.#context(call, 'UpdateOptions'));
       return this.#answer(call, 201, written.object);
     }
     if (exists && unversioned && target.subresource !== 'scale' && definition.strategy.allowsUnconditionalUpdate !== true) {
@@ -339,10 +345,10 @@ export class Handler {
     }
     const replace = (current: KubeObject): KubeObject => {
       if (target.subresource === 'scale') return rescaled(definition, current, body);
-      return target.subresource === 'finalize' ? finalized(current, body) : body;
+      return target.subresource === 'finalize' ? finalized(current, body) : storedForm(definition, body);
     };
     const written = await this.#options.writer.update(
-      definition,
+      this.#stored(definition),
       target.namespace,
       target.name,
       target.subresource,
@@ -364,13 +370,13 @@ export class Handler {
     const warn = (message: string): void => void call.response.appendHeader('Warning', warningHeader(message));
     const change = (current: KubeObject): KubeObject => {
       if (target.subresource === 'scale') return rescaled(definition, current, applyPatch({ contentType, text, current: shownScale(definition, current), definition }));
-      const patched = applyPatch({ contentType, text, current, definition });
+      const patched = applyPatch({ contentType, text, current: definition.view?.show(current) ?? current, definition });
       checkTarget(patched, name, target.namespace);
       checkPatched(patched, definition, text, { fieldValidation, warn });
-      return patched;
+      return storedForm(definition, patched);
     };
     const written = await this.#options.writer.update(
-      definition,
+      this.#stored(definition),
       target.namespace,
       name,
       target.subresource,
@@ -385,6 +391,8 @@ export class Handler {
     const { definition, target } = call;
     const context = { ...this.#context(call, 'PatchOptions'), fieldManager: undefined };
     const common = { definition, manager: call.query.get('fieldManager') ?? '', force: call.query.get('force') === 'true', subresource: target.subresource };
+    // Who owns which field is known in the words of the stored kind only.
+    if (definition.view !== undefined) throw methodNotAllowed();
     const config = await parseApplyConfig(text);
     const fault = fieldValidation === 'Ignore' ? undefined : await strictApplyFault(text);
     if (fault !== undefined && fieldValidation === 'Strict') throw badRequest(`error strict decoding YAML: ${fault}`);
@@ -411,7 +419,7 @@ export class Handler {
     const { definition, target } = call;
     if (target.subresource !== undefined) throw deleteNotSupported(definition);
     const [request, context] = await this.#deletion(call);
-    const result = await this.#options.writer.delete(definition, target.namespace, target.name ?? '', request, context);
+    const result = await this.#options.writer.delete(this.#stored(definition), target.namespace, target.name ?? '', request, context);
     if (definition.plural === 'customresourcedefinitions') await this.#options.onDefinitions();
     const text = result.kind === 'Status' ? stringifyJson(result as Status) : show(definition, result as KubeObject);
     await sendBody(call.request, call.response, 200, 'application/json', `${text}\n`);
@@ -423,7 +431,7 @@ export class Handler {
     const found = listObjects(this.#options.store, definition, target.namespace, call.query);
     for (const { object } of found.entries) {
       await this.#options.writer
-        .delete(definition, object.metadata.namespace, object.metadata.name ?? '', request, context)
+        .delete(this.#stored(definition), object.metadata.namespace, object.metadata.name ?? '', request, context)
         .catch((error: unknown) => {
           if (!(error instanceof StatusError && error.status.code === 404)) throw error;
         });
@@ -512,12 +520,18 @@ function watchShow(definition: ResourceDefinition, form: Form, presenter: Presen
       return stringifyJson(table);
     };
   }
-  const { origin } = definition;
+  const { origin, view } = definition;
+  if (view !== undefined) return ({ object }) => stringifyJson(view.show(object));
   if (origin === undefined || origin.spec.versions.length < 2) return undefined;
   return (entry) => {
     if (!presenter.needsWebhook(definition, entry.object)) return show(definition, entry.object, entry.json);
     return presenter.present(definition, entry.object).then(stringifyJson);
   };
+}
+
+/** What a client sent, as it is stored. */
+function storedForm({ view }: ResourceDefinition, object: KubeObject): KubeObject {
+  return view === undefined ? object : view.store(object);
 }
 
 const itemTexts = new WeakMap<Entry, string>();
@@ -538,7 +552,7 @@ function listText(result: ListResult): string {
   const head = `{"kind":"${definition.listKind}","apiVersion":"${groupVersionOf(definition)}","metadata":${JSON.stringify(metadata)},"items":[`;
   const items = result.entries.map((entry) => {
     if (definition.custom) return show(definition, entry.object, entry.json);
-    return itemText(entry);
+    return definition.view === undefined ? itemText(entry) : stringifyJson(definition.view.show(entry.object));
   });
   return `${head}${items.join(',')}]}\n`;
 }

@@ -63,6 +63,11 @@ export function tableOf(definition: ResourceDefinition, objects: readonly KubeOb
     apiVersion: 'meta.k8s.io/v1',
     metadata,
     columnDefinitions: withoutColumns === true ? null : definitions,
-    rows: objects.map((object) => ({ cells: columns.map((column) => column.cell(object, nowMs)), object: shown(object) })),
+    rows: objects.map((object) => ({ cells: cellsOf(columns, definition.view?.store(object) ?? object, nowMs), object: shown(object) })),
   };
+}
+
+// Columns of built-in kinds read the stored form.
+function cellsOf(columns: readonly Column[], object: KubeObject, nowMs: number): unknown[] {
+  return columns.map((column) => column.cell(object, nowMs));
 }

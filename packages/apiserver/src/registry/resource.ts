@@ -44,6 +44,15 @@ export interface Strategy {
   allowsUnconditionalUpdate?: boolean;
 }
 
+/** A resource that shows the objects of another one, of the same plural, in its own words. */
+export interface ResourceView {
+  /** Of the resource that stores them. */
+  group: string;
+  version: string;
+  show(stored: KubeObject): KubeObject;
+  store(view: KubeObject): KubeObject;
+}
+
 export interface ResourceDefinition {
   group: string;
   version: string;
@@ -62,6 +71,8 @@ export interface ResourceDefinition {
   schema: Schema | undefined;
   /** True for kinds defined by a CustomResourceDefinition. */
   custom: boolean;
+  /** Set when its objects are those of another resource. */
+  view?: ResourceView;
   /** That definition. */
   origin?: Definition;
   /** Where its scale subresource finds replicas and selector. */
@@ -74,8 +85,8 @@ export interface ResourceDefinition {
 }
 
 /** Where its objects are stored: versions of one resource share them. */
-export function storageKeyOf(definition: Pick<ResourceDefinition, 'group' | 'plural'>): string {
-  return `${definition.group}/${definition.plural}`;
+export function storageKeyOf({ group, plural, view }: Pick<ResourceDefinition, 'group' | 'plural' | 'view'>): string {
+  return `${view?.group ?? group}/${plural}`;
 }
 
 export function groupVersionOf(definition: Pick<ResourceDefinition, 'group' | 'version'>): string {
