@@ -121,7 +121,12 @@ export async function startTestDriver(flags: readonly string[] = [], root?: stri
       cleanUp(stateDir);
     },
   };
-  await driver.start();
+  try {
+    await driver.start();
+  } catch (error) {
+    await driver.dispose();
+    throw error;
+  }
   return driver;
 }
 
