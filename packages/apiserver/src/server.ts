@@ -83,14 +83,14 @@ interface Identity {
 
 async function makeIdentity(authority: KeyPair | undefined, now: Date): Promise<Identity> {
   const ca = authority ?? (await makeAuthority('snapshot-stack-apiserver', now));
-  const serving = await issue(ca, {
+  const serving = issue(ca, {
     commonName: 'kube-apiserver',
     dnsNames: ['localhost', 'kubernetes', 'kubernetes.default', 'kubernetes.default.svc'],
     addresses: ['127.0.0.1', '::1'],
     now,
   });
-  const admin = await issue(ca, { commonName: ADMIN.name, organizations: ['system:masters'], now });
-  return { authority: ca, serving, admin };
+  const admin = issue(ca, { commonName: ADMIN.name, organizations: ['system:masters'], now });
+  return { authority: ca, serving: await serving, admin: await admin };
 }
 
 async function readPair(dir: string, name: string): Promise<KeyPair | undefined> {
@@ -190,7 +190,8 @@ async function listen(server: Server, port: number): Promise<number> {
  */
 export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {
   const now = (): Date => new Date();
-  const identity = await loadIdentity(options.dir, now());
+  // Keys are made while definitions are read.
+  const [identity, crds] = await Promise.all([loadIdentity(options.dir, now()), loadDefinitions(options.crds ?? [])]);
   const store = new Store(options.historySize === undefined ? {} : { historySize: options.historySize });
   if (options.dataDir !== undefined) makeDurable(store, options.dataDir);
   const catalogue = new Catalogue();
@@ -226,7 +227,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     address: () => `127.0.0.1:${port}`,
     onDefinitions: () => definitions.refresh(),
   });
-  await bootstrap(writer, catalogue, store, await loadDefinitions(options.crds ?? []));
+  await bootstrap(writer, catalogue, store, crds);
   await definitions.refresh();
   const tls = { cert: identity.serving.cert, key: identity.serving.key, ca: identity.authority.cert, requestCert: true, rejectUnauthorized: false };
   const server = createServer(
