@@ -1,6 +1,6 @@
 // Waiting for what a story expects, with what was said meanwhile when it does not come.
 import { events, type KubeObject, type Resource } from '@snapshot-stack/api-types';
-import type { Client, Ref } from '@snapshot-stack/runtime';
+import { KubeError, type Client, type Ref } from '@snapshot-stack/runtime';
 
 const POLL_MS = 40;
 export const PATIENCE_MS = 60_000;
@@ -13,6 +13,18 @@ async function lastWords(client: Client, ref: Ref): Promise<string> {
     .join(' | ');
 }
 
+/** As find; an API server that is being started again is asked again. */
+async function findPatiently<T extends KubeObject>(client: Client, resource: Resource<T>, ref: Ref, deadline: number): Promise<T | undefined> {
+  for (;;) {
+    try {
+      return await client.find(resource, ref);
+    } catch (error) {
+      if (Date.now() > deadline || KubeError.from(error).code !== 'Connection') throw error;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+}
+
 /** @throws Error naming the object, the wish and the last events about it */
 export async function until<T extends KubeObject>(
   client: Client,
@@ -23,7 +35,7 @@ export async function until<T extends KubeObject>(
 ): Promise<T | undefined> {
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
-    const object = await client.find(resource, ref);
+    const object = await findPatiently(client, resource, ref, deadline);
     if (done(object)) return object;
     if (Date.now() > deadline)
       throw new Error(`${resource.kind} ${ref.name} is not ${wish} after ${PATIENCE_MS / 1_000} s; last heard: ${(await lastWords(client, ref)) || 'nothing'}`);
