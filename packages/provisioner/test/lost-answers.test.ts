@@ -25,6 +25,8 @@ let server: CsiServer;
 /** Name → id of the volumes that the driver has. */
 let volumes: Map<string, string>;
 let calls: string[];
+/** Called before a call takes effect; may refuse it. */
+let beforeCall: (method: string) => void;
 /** Called after a call took effect, before it is answered. */
 let beforeAnswer: (method: string) => void;
 
@@ -34,6 +36,7 @@ beforeEach(async () => {
   client = createClient(api.adminConnection, { userAgent: 'test' });
   volumes = new Map();
   calls = [];
+  beforeCall = () => {};
   beforeAnswer = () => {};
   server = await serveCsi({
     endpoint: `unix://${dir}/csi.sock`,
@@ -45,6 +48,7 @@ beforeEach(async () => {
     controller: {
       controllerGetCapabilities: () => Promise.resolve({ capabilities: [{ type: { $case: 'rpc', value: { type: Rpc.CREATE_DELETE_VOLUME } } }] }),
       createVolume: async ({ name, capacityRange }) => {
+        beforeCall('CreateVolume');
         const id = volumes.get(name) ?? `id-${name}`;
         volumes.set(name, id);
         calls.push('CreateVolume');
@@ -54,6 +58,7 @@ beforeEach(async () => {
         };
       },
       deleteVolume: async ({ volumeId }) => {
+        beforeCall('DeleteVolume');
         for (const [name, id] of volumes) if (id === volumeId) volumes.delete(name);
         calls.push('DeleteVolume');
         beforeAnswer('DeleteVolume');
@@ -158,6 +163,55 @@ it('removes the volume of a claim that was deleted while the answer was lost', {
   expect(await saved()).toBe(false);
 });
 
+/** A claim that is deleted after its volume was made at the driver, and before the provisioner knew. */
+async function deletedMidway(name: string): Promise<void> {
+  await client.create(persistentVolumeClaims, aClaim(name));
+  beforeAnswer = (method) => {
+    if (method === 'CreateVolume') throw new CsiError('DEADLINE_EXCEEDED', 'the answer was lost');
+  };
+  await live(never, async () => volumes.size > 0);
+  beforeAnswer = () => {};
+  await deleteClaim(name);
+}
+
+it('does not let go of a deleted claim while the driver cannot delete its volume', { timeout: 30_000 }, async () => {
+  await deletedMidway('stubborn');
+  let refusals = 0;
+  beforeCall = (method) => {
+    if (method === 'DeleteVolume' && ++refusals <= 2) throw new CsiError('INTERNAL', 'the disk hiccups');
+  };
+  await live(never, async () => (await find('stubborn')) === undefined);
+  expect(await find('stubborn')).toBeUndefined();
+  expect(refusals).toBe(3);
+  expect(volumes.size).toBe(0);
+});
+
+it('keeps a deleted claim whose volume the driver has but does not give out', { timeout: 30_000 }, async () => {
+  await deletedMidway('other-request');
+  let asked = 0;
+  beforeCall = (method) => {
+    if (method !== 'CreateVolume') return;
+    asked++;
+    throw new CsiError('ALREADY_EXISTS', 'the name is taken by a volume with another source');
+  };
+  await live(never, async () => asked >= 2);
+  expect((await find('other-request'))?.metadata.finalizers).toContain('provisioner.storage.kubernetes.io/volume-being-created');
+});
+
+it('lets a claim go that is deleted because the driver is full', { timeout: 30_000 }, async () => {
+  await client.create(persistentVolumeClaims, aClaim('too-much'));
+  let asked = 0;
+  beforeCall = (method) => {
+    if (method !== 'CreateVolume') return;
+    asked++;
+    throw new CsiError('RESOURCE_EXHAUSTED', 'the pool is full');
+  };
+  await live(never, async () => asked > 0);
+  await deleteClaim('too-much');
+  await live(never, async () => (await find('too-much')) === undefined);
+  expect(await find('too-much')).toBeUndefined();
+});
+
 it('deletes a released volume at the driver, then its object', { timeout: 30_000 }, async () => {
   await client.create(persistentVolumeClaims, aClaim('short'));
   await live(never, saved);
@@ -168,9 +222,14 @@ it('deletes a released volume at the driver, then its object', { timeout: 30_000
     { kind: 'merge', body: { status: { phase: 'Released' } } },
     { subresource: 'status' },
   );
-  await live(never, async () => volumes.size === 0);
-  expect(calls.at(-1)).toBe('DeleteVolume');
-  const left = await client.find(persistentVolumes, { name: volume?.metadata.name ?? '' });
   // What may still hold it is the protection of bound volumes, which is not ours.
-  expect(left?.metadata.finalizers ?? []).not.toContain('external-provisioner.volume.kubernetes.io/finalizer');
+  const isHeld = async (): Promise<boolean> => {
+    const left = await client.find(persistentVolumes, { name: volume?.metadata.name ?? '' });
+    return left?.metadata.finalizers?.includes('external-provisioner.volume.kubernetes.io/finalizer') ?? false;
+  };
+  expect(await isHeld()).toBe(true);
+  await live(never, async () => volumes.size === 0 && !(await isHeld()));
+  expect(calls.at(-1)).toBe('DeleteVolume');
+  expect(volumes.size).toBe(0);
+  expect(await isHeld()).toBe(false);
 });

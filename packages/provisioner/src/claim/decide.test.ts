@@ -62,6 +62,7 @@ function seen(change: Partial<SeenClaim> = {}): SeenClaim {
     storageClass: aClass,
     driver: DRIVER,
     abilities: { snapshots: true, clones: true },
+    volumeName: 'pvc-x',
     volume: undefined,
     source: dataSourceOf(claim),
     snapshot: undefined,
@@ -100,6 +101,13 @@ describe('a claim without a source', () => {
     const volume: PersistentVolume = { metadata: { name: 'pvc-x' }, spec: { claimRef: { uid: aClaim().metadata.uid ?? '' } } };
     expect(decideClaim(seen({ claim: aClaim({}, marked), volume })).kind).toBe('unmark');
     expect(decideClaim(seen({ claim: aClaim({ volumeName: 'pvc-x' }), volume })).kind).toBe('settled');
+  });
+
+  it('that got the volume of somebody else while its own was under way has its own removed', () => {
+    expect(decideClaim(seen({ claim: aClaim({ volumeName: 'made-by-hand' }, marked) })).kind).toBe('abandon');
+    expect(decideClaim(seen({ claim: aClaim({ volumeName: 'made-by-hand' }) })).kind).toBe('settled');
+    // Bound to its own, which this process has not seen yet.
+    expect(decideClaim(seen({ claim: aClaim({ volumeName: 'pvc-x' }, marked) })).kind).toBe('unmark');
   });
 
   it('does not take the volume of another claim for its own', () => {

@@ -29,7 +29,9 @@ export interface SeenClaim {
   storageClass: StorageClass | undefined;
   driver: string;
   abilities: { snapshots: boolean; clones: boolean };
-  /** The volume of the name that this claim's gets. */
+  /** The name that this claim's volume gets. */
+  volumeName: string;
+  /** The volume of that name. */
   volume: PersistentVolume | undefined;
   source: DataSource | undefined;
   snapshot: VolumeSnapshot | undefined;
@@ -62,7 +64,11 @@ export function decideClaim(seen: SeenClaim): ClaimPlan {
     if (!marked) return settled('the claim is being deleted, and nothing was begun for it');
     return { kind: 'abandon', claim, storageClass, origin: originForAbandon(seen), saved };
   }
-  if (saved !== undefined || (claim.spec.volumeName ?? '') !== '') return marked ? { kind: 'unmark', claim } : settled('the claim has its volume');
+  const bound = claim.spec.volumeName ?? '';
+  // Bound to a volume that somebody else made, while ours was under way: ours, if the driver made it, must go.
+  if (marked && saved === undefined && bound !== '' && bound !== seen.volumeName)
+    return { kind: 'abandon', claim, storageClass, origin: originForAbandon(seen), saved };
+  if (saved !== undefined || bound !== '') return marked ? { kind: 'unmark', claim } : settled('the claim has its volume');
   if (storageClass === undefined) return { kind: 'waiting', why: `waiting for StorageClass ${claim.spec.storageClassName ?? ''}, which does not exist` };
   if (storageClass.provisioner !== driver) return settled(`the class ${storageClass.metadata.name ?? ''} is of ${storageClass.provisioner}`);
   const selected = claim.metadata.annotations?.[Annotation.selectedNode] ?? '';
@@ -112,9 +118,12 @@ function foreignProblem(seen: SeenClaim, claim: PersistentVolumeClaim, source: D
 /** The origin that CreateVolume was called with, as far as it can still be known. */
 function originForAbandon(seen: SeenClaim): Origin | undefined {
   const { source, snapshot, content, sourceClaim, sourceVolume } = seen;
-  if (source?.kind === 'VolumeSnapshot' && snapshot !== undefined) return { kind: 'snapshot', handle: content?.status?.snapshotHandle ?? '', snapshot };
-  if (source?.kind === 'PersistentVolumeClaim' && sourceClaim !== undefined)
-    return { kind: 'volume', handle: sourceVolume?.spec.csi?.volumeHandle ?? '', source: sourceClaim };
+  // A handle that is lost is left out: an empty one would be refused, and the refusal taken for "there is none".
+  const snapshotHandle = content?.status?.snapshotHandle ?? '';
+  if (source?.kind === 'VolumeSnapshot' && snapshot !== undefined && snapshotHandle !== '') return { kind: 'snapshot', handle: snapshotHandle, snapshot };
+  const volumeHandle = sourceVolume?.spec.csi?.volumeHandle ?? '';
+  if (source?.kind === 'PersistentVolumeClaim' && sourceClaim !== undefined && volumeHandle !== '')
+    return { kind: 'volume', handle: volumeHandle, source: sourceClaim };
   return undefined;
 }
 

@@ -69,8 +69,21 @@ interface Job {
   origin: Origin | undefined;
 }
 
-/** Everything that CreateVolume needs, or why it cannot be had. */
-async function prepare({ claim, storageClass, origin }: Job, hands: Hands, signal: AbortSignal): Promise<RequestParts | { waits: string }> {
+/** The selected node has no place for the volume yet; the text says why. */
+class NoPlaceYet extends Error {
+  override readonly name = 'NoPlaceYet';
+}
+
+/**
+ * Everything that CreateVolume needs. On `any node` the node that was selected need not be there any more.
+ * @throws NoPlaceYet, ParameterError, KubeError (a Secret)
+ */
+async function prepare(
+  { claim, storageClass, origin }: Job,
+  hands: Hands,
+  signal: AbortSignal,
+  place: 'selected node' | 'any node' = 'selected node',
+): Promise<RequestParts> {
   const { client, cluster, driver, options } = hands;
   const { parsed } = options;
   const name = volumeNameFor(claim, parsed['volume-name-prefix'], parsed['volume-name-uuid-length']);
@@ -87,8 +100,8 @@ async function prepare({ claim, storageClass, origin }: Job, hands: Hands, signa
       strict: parsed['strict-topology'],
       immediate: parsed['immediate-topology'],
     });
-    if (result.kind === 'waiting') return { waits: result.why };
-    topology = result.requirement;
+    if (result.kind === 'waiting' && place === 'selected node') throw new NoPlaceYet(result.why);
+    topology = result.kind === 'ok' ? result.requirement : undefined;
   }
   return {
     claim,
@@ -108,18 +121,18 @@ async function provision(job: Job, hands: Hands, signal: AbortSignal): Promise<R
   const { claim } = job;
   const { events, driver } = hands;
   const fail = (why: string): void => events.record(persistentVolumeClaims, claim, 'Warning', 'ProvisioningFailed', why);
-  let parts: RequestParts | { waits: string };
+  let parts: RequestParts;
   try {
     parts = await prepare(job, hands, signal);
   } catch (error) {
-    const message = (error as Error).message;
+    const { message } = error as Error;
+    if (error instanceof NoPlaceYet) {
+      events.record(persistentVolumeClaims, claim, 'Normal', 'Provisioning', message);
+      return { kind: 'retry', why: message };
+    }
     fail(message);
     // A class's parameters cannot change: whoever mends them makes a new class, or a new claim.
     return error instanceof ParameterError ? done : { kind: 'retry', why: message, error };
-  }
-  if ('waits' in parts) {
-    events.record(persistentVolumeClaims, claim, 'Normal', 'Provisioning', parts.waits);
-    return { kind: 'retry', why: parts.waits };
   }
   events.record(
     persistentVolumeClaims,
@@ -177,7 +190,11 @@ async function save(parts: RequestParts, volume: Volume | undefined, hands: Hand
   try {
     cluster.volumes.cache.remember(await client.create(persistentVolumes, object, { signal }));
   } catch (error) {
-    if (!isAlreadyExists(error)) throw error; // saved by an earlier life of ours
+    if (!isAlreadyExists(error)) throw error;
+    // Saved by an earlier life of ours, unless a cut uid has given two claims one name.
+    const other = await client.find(persistentVolumes, { name }, { signal });
+    if (other?.spec.claimRef?.uid !== claim.metadata.uid)
+      throw new Error(`PersistentVolume ${name} is there already, for another claim; --volume-name-uuid-length cuts the uids too short`, { cause: error });
   }
   events.record(persistentVolumeClaims, claim, 'Normal', 'ProvisioningSucceeded', `Successfully provisioned volume ${name}`);
   const current = cluster.claims.cache.get(`${claim.metadata.namespace ?? ''}/${claim.metadata.name ?? ''}`) ?? claim;
@@ -193,7 +210,7 @@ interface Abandoned {
 }
 
 /**
- * The claim goes, and the driver may have a volume for it that nobody knows the id of. CreateVolume is asked once
+ * The claim goes, or has got another volume, and the driver may have a volume for it that nobody knows the id of. CreateVolume is asked once
  * more: by the same name it answers with that volume, which is then deleted. A final refusal means there is none.
  */
 async function abandon({ claim, storageClass, origin, saved }: Abandoned, hands: Hands, signal: AbortSignal): Promise<Result> {
@@ -202,24 +219,40 @@ async function abandon({ claim, storageClass, origin, saved }: Abandoned, hands:
     cluster.claims.cache.remember(await removeFinalizer(client, persistentVolumeClaims, claim, CLAIM_FINALIZER, signal));
     return done;
   };
+  const report = (why: string): Result => {
+    events.record(persistentVolumeClaims, claim, 'Warning', 'ProvisioningFailed', why);
+    return { kind: 'retry', why };
+  };
   // A saved volume has its own life: it is Released, and then its reclaim policy decides.
   if (saved !== undefined) return release();
   if (storageClass === undefined) {
-    const why = `the claim is being deleted, and a volume may exist for it at ${driver.name}; its StorageClass ${claim.spec.storageClassName ?? ''} is needed to find out, make it again (or remove the finalizer ${CLAIM_FINALIZER} and look at the driver by hand)`;
-    events.record(persistentVolumeClaims, claim, 'Warning', 'ProvisioningFailed', why);
-    return { kind: 'retry', why };
+    const why = `the claim no longer wants a volume, and one may exist for it at ${driver.name}; its StorageClass ${claim.spec.storageClassName ?? ''} is needed to find out, make it again (or remove the finalizer ${CLAIM_FINALIZER} and look at the driver by hand)`;
+    return report(why);
   }
+  let parts: RequestParts;
+  let volume: Volume | undefined;
   try {
-    const parts = await prepare({ claim, storageClass, origin }, hands, signal);
-    if ('waits' in parts) return { kind: 'retry', why: parts.waits };
-    const { volume } = await driver.csi.controller.createVolume(createRequest(parts), { timeoutMs: driver.timeoutMs, signal });
-    if (volume !== undefined)
-      await driver.csi.controller.deleteVolume({ volumeId: volume.volumeId, secrets: parts.secrets }, { timeoutMs: driver.timeoutMs, signal });
-    log.info('removed the volume of a claim that was deleted meanwhile', { claim: `${claim.metadata.namespace ?? ''}/${claim.metadata.name ?? ''}` });
-    return await release();
+    parts = await prepare({ claim, storageClass, origin }, hands, signal, 'any node');
+    volume = (await driver.csi.controller.createVolume(createRequest(parts), { timeoutMs: driver.timeoutMs, signal })).volume;
   } catch (error) {
     if (error instanceof ParameterError) return release(); // with these parameters nothing can ever have been asked
-    if (error instanceof CsiError && error.final) return release();
+    if (!(error instanceof CsiError)) throw error;
+    if (error.code === 'ALREADY_EXISTS')
+      return report(
+        `the claim no longer wants a volume, and ${driver.name} has one of its name that it does not give out for today's request (${error.message}); remove that volume at the driver, then the finalizer ${CLAIM_FINALIZER}`,
+      );
+    // No room for a new volume means that there is none of this name: an existing one needs no room.
+    if (error.final || error.code === 'RESOURCE_EXHAUSTED') return release();
     throw error;
   }
+  if (volume !== undefined) {
+    try {
+      await driver.csi.controller.deleteVolume({ volumeId: volume.volumeId, secrets: parts.secrets }, { timeoutMs: driver.timeoutMs, signal });
+    } catch (error) {
+      const { code, message } = CsiError.from(error);
+      return report(`volume ${volume.volumeId} of this claim could not be deleted at ${driver.name}, and is tried again: ${code}: ${message}`);
+    }
+  }
+  log.info('removed the volume of a claim that no longer wants it', { claim: `${claim.metadata.namespace ?? ''}/${claim.metadata.name ?? ''}` });
+  return release();
 }

@@ -19,6 +19,7 @@ export async function observeClaim(key: string, hands: Hands, signal: AbortSigna
     storageClass: cluster.classes.cache.get(claim?.spec.storageClassName ?? ''),
     driver: driver.name,
     abilities: driver.abilities,
+    volumeName: name,
     volume: cluster.volumes.cache.get(name),
     source,
     snapshot,
