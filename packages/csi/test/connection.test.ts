@@ -134,6 +134,25 @@ describe('a CSI connection', () => {
     await expect(broken()).rejects.toMatchObject({ code: 'UNAVAILABLE', message: 'the disk is gone' });
   });
 
+  it('says UNIMPLEMENTED for a service that the driver does not serve', async () => {
+    await serve({ identity: {} });
+    const failure: unknown = await connect()
+      .controller.listVolumes({}, { timeoutMs: 2_000 })
+      .catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(CsiError);
+    expect(failure).toMatchObject({ code: 'UNIMPLEMENTED', grpcCode: 12, final: true, retryable: false });
+  });
+
+  it('refuses a message above 16 MiB with RESOURCE_EXHAUSTED, and goes on', async () => {
+    const manifest = (bytes: number) => ({ name: 'x', vendorVersion: '1', manifest: { big: 'a'.repeat(bytes) } });
+    let bytes = 17 * 2 ** 20;
+    await serve({ identity: { getPluginInfo: () => Promise.resolve(manifest(bytes)) } });
+    const { identity } = connect();
+    await expect(identity.getPluginInfo({}, { timeoutMs: 5_000 })).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    bytes = 5 * 2 ** 20; // more than grpc's own 4 MiB
+    expect((await identity.getPluginInfo({}, { timeoutMs: 5_000 })).manifest['big']).toHaveLength(bytes);
+  });
+
   it('reports each call with its method and code', async () => {
     const records: string[] = [];
     await serve({ identity: { getPluginInfo: () => Promise.resolve({ name: 'x', vendorVersion: '1' }) } });

@@ -2,10 +2,11 @@
 import { snapshotCrdFiles } from '@snapshot-stack/api-types';
 import { builtinSchemas } from './builtin-schemas.ts';
 import type { Generator } from './generator.ts';
+import { proto } from './proto.ts';
 
 const crds: Generator = {
   name: 'crds',
   files: async () => new Map([...snapshotCrdFiles()].map(([name, text]) => [`packages/api-types/crds/${name}`, text])),
 };
 
-export const generators: readonly Generator[] = [crds, builtinSchemas];
+export const generators: readonly Generator[] = [crds, builtinSchemas, proto];
