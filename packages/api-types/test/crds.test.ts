@@ -8,13 +8,13 @@ const directory = new URL('../crds/', import.meta.url);
 
 describe('the CRD files', () => {
   it('are what the definitions say', async () => {
-    const files = snapshotCrdFiles();
+    const files = await snapshotCrdFiles();
     expect((await readdir(directory)).toSorted()).toEqual([...files.keys()].toSorted());
     for (const [name, text] of files) expect(await readFile(new URL(name, directory), 'utf8')).toBe(text);
   });
 
-  it('read back as the objects', () => {
-    expect([...snapshotCrdFiles().values()].map((text) => parse(text) as unknown)).toEqual(snapshotCrds());
+  it('read back as the objects', async () => {
+    expect([...(await snapshotCrdFiles()).values()].map((text) => parse(text) as unknown)).toEqual(snapshotCrds());
   });
 });
 
@@ -34,7 +34,7 @@ describe('the six kinds', () => {
     expect(crd.spec.versions.filter((version) => version.deprecated).map(({ name }) => name)).toEqual(['v1beta1']);
   });
 
-  it('describe every field, so that kubectl explain helps', () => {
+  it('describe every field, so that kubectl explain helps', async () => {
     const silent: string[] = [];
     const visit = (schema: Record<string, any>, path: string) => {
       if (schema['description'] === undefined && !path.endsWith('.metadata')) silent.push(path);
@@ -44,7 +44,7 @@ describe('the six kinds', () => {
     expect(silent).toEqual([]);
   });
 
-  it('are fresh objects at each call', () => {
+  it('are fresh objects at each call', async () => {
     snapshotCrds()[0]!.metadata.annotations['x'] = 'y';
     expect(snapshotCrds()[0]!.metadata.annotations['x']).toBeUndefined();
   });

@@ -1,6 +1,5 @@
 // The provisioner as a process: options → driver → wire → run → exit code.
 import { hostname } from 'node:os';
-import { volumeSnapshots } from '@snapshot-stack/api-types';
 import { CsiError, connectCsi, type CsiConnection } from '@snapshot-stack/csi';
 import {
   CSI_OPERATION_BUCKETS,
@@ -16,7 +15,6 @@ import {
   startHttpEndpoint,
   systemClock,
   uniqueIdentity,
-  type Client,
   type HttpAnswer,
   type Log,
 } from '@snapshot-stack/runtime';
@@ -43,17 +41,6 @@ async function waitForDriver(csi: CsiConnection, address: string, timeoutMs: num
       log.warn('still waiting for the CSI driver', { address, code, message });
     }
     await systemClock.sleep(PROBE_PERIOD_MS, signal);
-  }
-}
-
-/** Snapshots are optional for a provisioner: without their CRDs it makes empty volumes and clones. */
-async function servesSnapshots(client: Client, log: Log): Promise<boolean> {
-  try {
-    await client.list(volumeSnapshots, { limit: 1 });
-    return true;
-  } catch (error) {
-    log.warn('the snapshot CRDs are not there (or may not be read): claims cannot be restored from snapshots until this process starts again', { error });
-    return false;
   }
 }
 
@@ -117,7 +104,6 @@ async function main(signal: AbortSignal): Promise<number> {
       log,
       metrics,
       host,
-      snapshotsServed: await servesSnapshots(client, log),
     });
     if (!parsed['leader-election']) {
       await provisioner.run(signal);

@@ -42,8 +42,6 @@ export interface ProvisionerParts {
   log: Log;
   metrics: Metrics;
   host: string;
-  /** False where the snapshot CRDs are not installed: then nothing can be restored, and the rest goes on. */
-  snapshotsServed: boolean;
 }
 
 export interface Provisioner {
@@ -62,6 +60,8 @@ interface Queues {
 }
 
 const EVENTS_FLUSH_MS = 2_000;
+// Where the snapshot CRDs are not installed, all else goes on after this; they are noticed when they come.
+const SNAPSHOTS_PATIENCE_MS = 5_000;
 
 /** Each change wakes exactly those that may go on because of it. */
 function connectTriggers(cluster: Cluster, queues: Queues, driver: string): void {
@@ -130,7 +130,7 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
   const { client, driver, options, clock, random, log, metrics, host } = parts;
   const { parsed } = options;
   const interests = {
-    snapshots: parts.snapshotsServed && driver.abilities.snapshots,
+    snapshots: driver.abilities.snapshots,
     attachments: driver.abilities.attach,
     topology: driver.abilities.topology,
   };
@@ -187,8 +187,14 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
     run: async (signal) => {
       const informers = informersOf(cluster);
       const watching = informers.map((informer) => informer.run(signal));
+      const optional: readonly unknown[] = [cluster.snapshots, cluster.contents];
       try {
-        await Promise.all(informers.map((informer) => informer.synced(signal)));
+        await Promise.all(informers.filter((informer) => !optional.includes(informer)).map((informer) => informer.synced(signal)));
+        const snapshots = Promise.all(informers.filter((informer) => optional.includes(informer)).map((informer) => informer.synced(signal)));
+        snapshots.catch(() => {});
+        await Promise.race([snapshots, clock.sleep(SNAPSHOTS_PATIENCE_MS, signal)]);
+        if (cluster.snapshots?.hasSynced === false)
+          log.warn('VolumeSnapshots cannot be watched; claims from snapshots wait until they can', { error: cluster.snapshots.lastError });
       } catch (error) {
         if (!signal.aborted) throw error;
         await Promise.all(watching);

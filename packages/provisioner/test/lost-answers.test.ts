@@ -106,7 +106,6 @@ async function live(dies: () => boolean, until: () => Promise<boolean>): Promise
     log: silentLog,
     metrics: createMetrics(),
     host: 'test',
-    snapshotsServed: false,
   });
   const running = provisioner.run(death.signal);
   const deadline = Date.now() + 10_000;

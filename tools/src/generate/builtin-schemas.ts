@@ -32,7 +32,10 @@ const COMMENT = String.raw`/\*\*\s*\n((?:\s*\*(?!/).*\n)*)\s*\*/\s*`;
 function clean(comment: string): string {
   const lines = comment.split('\n').map((line) => line.replace(/^\s*\* ?/, '').trimEnd());
   // The client's own generator escapes quotes.
-  return lines.join('\n').replaceAll(/\\(['"])/g, '$1').trim();
+  return lines
+    .join('\n')
+    .replaceAll(/\\(['"])/g, '$1')
+    .trim();
 }
 
 /** The description of a type (under '') and of its fields. */
@@ -52,7 +55,9 @@ async function files(): Promise<Map<string, string>> {
     for (const [type, fields] of Object.entries(types)) {
       const text = await declaration(page, type);
       const all = text === undefined ? {} : describeDeclaration(text);
-      const kept = Object.entries(all).filter(([name]) => name === '' || Object.hasOwn(fields, name) || name === 'apiVersion' || name === 'kind' || name === 'metadata');
+      const kept = Object.entries(all).filter(
+        ([name]) => name === '' || Object.hasOwn(fields, name) || name === 'apiVersion' || name === 'kind' || name === 'metadata',
+      );
       if (kept.length > 0) lines.push(`  ${JSON.stringify(`${page}.${type}`)}: ${JSON.stringify(Object.fromEntries(kept))},`);
     }
   }

@@ -6,7 +6,7 @@ import { proto } from './proto.ts';
 
 const crds: Generator = {
   name: 'crds',
-  files: async () => new Map([...snapshotCrdFiles()].map(([name, text]) => [`packages/api-types/crds/${name}`, text])),
+  files: async () => new Map([...(await snapshotCrdFiles())].map(([name, text]) => [`packages/api-types/crds/${name}`, text])),
 };
 
 export const generators: readonly Generator[] = [crds, builtinSchemas, proto];
