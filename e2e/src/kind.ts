@@ -23,7 +23,9 @@ function missingTools(): string[] {
     ['kubectl', ['version', '--client'], 'install kubectl'],
     ['helm', ['version'], 'install Helm 3'],
   ];
-  return needs.filter(([tool, args]) => spawnSync(tool, args, { stdio: 'ignore' }).status !== 0).map(([tool, , help]) => `${tool}: ${help}`);
+  const missing = needs.filter(([tool, args]) => spawnSync(tool, args, { stdio: 'ignore' }).status !== 0).map(([tool, , help]) => `${tool}: ${help}`);
+  if (!existsSync(join(ROOT, 'charts', 'snapshot-controller'))) missing.push('images and charts: this tree does not have them yet');
+  return missing;
 }
 
 async function run(command: string, args: readonly string[]): Promise<void> {

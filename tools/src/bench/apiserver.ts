@@ -42,7 +42,15 @@ export interface ApiServerReport {
   readsPerSecond: number;
   bareReadsPerSecond: number;
   list: { objects: number; bytes: number; ms: number };
-  watch: { watchers: number; eventsPerSecond: number; delivered: number; expected: number; serverCpuSeconds: number; rssMiBBefore: number; rssMiBAfter: number };
+  watch: {
+    watchers: number;
+    eventsPerSecond: number;
+    delivered: number;
+    expected: number;
+    serverCpuSeconds: number;
+    rssMiBBefore: number;
+    rssMiBAfter: number;
+  };
   rss: { objects: number; MiB: number };
 }
 
@@ -81,7 +89,11 @@ async function perSecond(count: number, run: () => Promise<void>): Promise<numbe
   return Math.round((count * 1_000) / (performance.now() - start));
 }
 
-async function benchRequests(lanes: readonly HttpsLane[], writes: number, reads: number): Promise<Pick<ApiServerReport, 'writesPerSecond' | 'readsPerSecond' | 'list'>> {
+async function benchRequests(
+  lanes: readonly HttpsLane[],
+  writes: number,
+  reads: number,
+): Promise<Pick<ApiServerReport, 'writesPerSecond' | 'readsPerSecond' | 'list'>> {
   const post = (first: number) => (lane: HttpsLane, index: number) => lane.send('POST', SNAPSHOTS, snapshot(first + index));
   await overLanes(lanes, 500, post(1_000_000)); // code warm
   const writesPerSecond = await perSecond(writes, () => overLanes(lanes, writes, post(0)));
@@ -119,7 +131,7 @@ async function benchWatch({ child, target }: Server, lanes: readonly HttpsLane[]
   const before = await usageOf(child.pid ?? 0);
   const start = performance.now();
   const total = events * seconds;
-  for (let sent = 0; sent < total; ) {
+  for (let sent = 0; sent < total;) {
     const due = Math.min(total, Math.floor(((performance.now() - start) * events) / 1_000));
     if (due > sent) {
       const first = sent;

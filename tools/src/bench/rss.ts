@@ -75,7 +75,8 @@ async function measure(dir: string, present: readonly ComponentName[], idleMs: n
 }
 
 function describe(report: RssReport): string {
-  const cell = (usage: ProcessUsage | undefined): string => (usage === undefined ? '-' : `${usage.rssMiB} MiB, ${usage.cpuSeconds.toFixed(2)} s CPU`).padEnd(22);
+  const cell = (usage: ProcessUsage | undefined): string =>
+    (usage === undefined ? '-' : `${usage.rssMiB} MiB, ${usage.cpuSeconds.toFixed(2)} s CPU`).padEnd(22);
   const lines = [
     `memory after ${report.idleMs / 1_000} s of idling`,
     `  ${''.padEnd(26)}${'first start'.padEnd(22)}with node's compile cache`,

@@ -66,7 +66,9 @@ async function benchClient(client: Client, count: number, parallel: number): Pro
   return {
     get: await rateOf(count, () => inParallel(count, parallel, get)),
     patch: await rateOf(count, () =>
-      inParallel(count, parallel, (i) => client.patch(configMaps, { ...ref, name: nameOf(i % parallel) }, { kind: 'merge', body: { data: { at: String(i) } } })),
+      inParallel(count, parallel, (i) =>
+        client.patch(configMaps, { ...ref, name: nameOf(i % parallel) }, { kind: 'merge', body: { data: { at: String(i) } } }),
+      ),
     ),
   };
 }
@@ -148,7 +150,9 @@ export async function benchRuntime(argv: readonly string[]): Promise<number> {
   const stack = await startLocalStack({ dir, components: ['apiserver'] }, failed);
   const [client, watcher] = [1, 2].map((i) => createClient(stack.connection, { userAgent: `bench-${i}`, maxSockets: 32 })) as [Client, Client];
   try {
-    await inParallel(options.objects, 16, (i) => client.create(configMaps, { metadata: { name: nameOf(i), namespace: 'default' }, data: { text: 'x'.repeat(500) } }));
+    await inParallel(options.objects, 16, (i) =>
+      client.create(configMaps, { metadata: { name: nameOf(i), namespace: 'default' }, data: { text: 'x'.repeat(500) } }),
+    );
     const streamingMs = await timeToSync(watcher);
     const report: RuntimeReport = {
       ...(await benchClient(client, options.requests, options.parallel)),
