@@ -1,6 +1,7 @@
 // The list of all generators: add one here, and `npm run generate` and its --check know it.
 import { snapshotCrdFiles } from '@snapshot-stack/api-types';
 import { builtinSchemas } from './builtin-schemas.ts';
+import { crdChart } from './crd-chart.ts';
 import type { Generator } from './generator.ts';
 import { proto } from './proto.ts';
 
@@ -9,4 +10,4 @@ const crds: Generator = {
   files: async () => new Map([...(await snapshotCrdFiles())].map(([name, text]) => [`packages/api-types/crds/${name}`, text])),
 };
 
-export const generators: readonly Generator[] = [crds, builtinSchemas, proto];
+export const generators: readonly Generator[] = [crds, crdChart, builtinSchemas, proto];
