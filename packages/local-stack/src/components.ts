@@ -21,7 +21,8 @@ export interface StackLayout {
   extraFlags: Partial<Record<ComponentName, readonly string[]>>;
 }
 
-const sourceCondition = ['--conditions=@snapshot-stack/source', '--disable-warning=ExperimentalWarning'];
+// A small young generation costs these processes no speed that anybody sees, and saves each some 15 MB.
+const sourceCondition = ['--conditions=@snapshot-stack/source', '--disable-warning=ExperimentalWarning', '--max-semi-space-size=1'];
 
 /** The main.ts of a package, found as a sibling of this one: all of them live in one monorepo. */
 function entryOf(component: ComponentName): string {

@@ -39,7 +39,8 @@ function entryOf(name: ComponentName): string {
 }
 
 function startMeasures(kubeconfig: string): Map<string, ChildProcess> {
-  const source = ['--conditions=@snapshot-stack/source', '--disable-warning=ExperimentalWarning'];
+  // As local-stack starts them.
+  const source = ['--conditions=@snapshot-stack/source', '--disable-warning=ExperimentalWarning', '--max-semi-space-size=1'];
   const start = (args: readonly string[]): ChildProcess => spawn(process.execPath, args, { stdio: 'ignore' });
   return new Map([
     ['(bare node)', start(['-e', 'setInterval(() => {}, 60_000)'])],
