@@ -201,7 +201,9 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const serviceAccounts = new ServiceAccountTokens({ key: await loadSigningKey(options.dir), store, now });
   const authenticator = new Authenticator({ tokens: options.tokens ?? new Map(), serviceAccounts });
   const services = options.resolveService === undefined ? {} : { resolveService: options.resolveService };
-  const presenter = new Presenter((webhook, review) => callWebhook({ config: webhook.clientConfig ?? {}, body: review, timeoutMs: CONVERSION_TIMEOUT_MS, ...services }));
+  const presenter = new Presenter((webhook, review) =>
+    callWebhook({ config: webhook.clientConfig ?? {}, body: review, timeoutMs: CONVERSION_TIMEOUT_MS, ...services }),
+  );
   const writer = new Writer({
     store,
     presenter,

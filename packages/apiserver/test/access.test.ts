@@ -20,7 +20,10 @@ afterAll(async () => {
   await api.stop();
 });
 
-const as = (name: string, groups: string[] = []): Record<string, string | string[]> => ({ 'Impersonate-User': name, ...(groups.length === 0 ? {} : { 'Impersonate-Group': groups }) });
+const as = (name: string, groups: string[] = []): Record<string, string | string[]> => ({
+  'Impersonate-User': name,
+  ...(groups.length === 0 ? {} : { 'Impersonate-Group': groups }),
+});
 const bearer = (token: string): Sent => ({ anonymous: true, headers: { Authorization: `Bearer ${token}` } });
 
 async function make(path: string, body: object, sent: Sent = {}): Promise<Answered> {
@@ -32,7 +35,13 @@ function role(name: string, rules: object[], kind = 'Role'): object {
 }
 
 function binding(name: string, roleKind: string, roleName: string, subject: object, kind = 'RoleBinding'): object {
-  return { apiVersion: 'rbac.authorization.k8s.io/v1', kind, metadata: { name }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: roleKind, name: roleName }, subjects: [subject] };
+  return {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind,
+    metadata: { name },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: roleKind, name: roleName },
+    subjects: [subject],
+  };
 }
 
 const user = (name: string): object => ({ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name });
@@ -66,23 +75,38 @@ describe('who is asking', () => {
   });
 
   it('may ask who the server takes it for', async () => {
-    const review = await make('/apis/authentication.k8s.io/v1/selfsubjectreviews', { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }, { headers: as('jane', ['dev']) });
+    const review = await make(
+      '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+      { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' },
+      { headers: as('jane', ['dev']) },
+    );
     expect(review).toMatchObject({ status: 201, body: { status: { userInfo: { username: 'jane', groups: ['dev', 'system:authenticated'] } } } });
   });
 });
 
 describe('impersonation', () => {
   it('needs the right to it for the user and for each group', async () => {
-    await make(`${RBAC}/clusterroles`, role('act-as-jane', [{ verbs: ['impersonate'], apiGroups: [''], resources: ['users'], resourceNames: ['jane'] }], 'ClusterRole'));
+    await make(
+      `${RBAC}/clusterroles`,
+      role('act-as-jane', [{ verbs: ['impersonate'], apiGroups: [''], resources: ['users'], resourceNames: ['jane'] }], 'ClusterRole'),
+    );
     await make(`${RBAC}/clusterrolebindings`, binding('act-as-jane', 'ClusterRole', 'act-as-jane', user('robot'), 'ClusterRoleBinding'));
-    const robot = (headers: Record<string, string | string[]>): Promise<Answered> => call('GET', MAPS, { anonymous: true, headers: { Authorization: 'Bearer letmein', ...headers } });
+    const robot = (headers: Record<string, string | string[]>): Promise<Answered> =>
+      call('GET', MAPS, { anonymous: true, headers: { Authorization: 'Bearer letmein', ...headers } });
     expect((await robot(as('jane'))).body.message).toContain('User "jane" cannot list');
-    expect((await robot(as('joe'))).body).toMatchObject({ message: 'users "joe" is forbidden: User "robot" cannot impersonate resource "users" in API group "" at the cluster scope', details: { name: 'joe', kind: 'users' } });
+    expect((await robot(as('joe'))).body).toMatchObject({
+      message: 'users "joe" is forbidden: User "robot" cannot impersonate resource "users" in API group "" at the cluster scope',
+      details: { name: 'joe', kind: 'users' },
+    });
     expect((await robot(as('jane', ['system:masters']))).body.message).toContain('groups "system:masters" is forbidden');
   });
 
   it('of a service account brings its groups', async () => {
-    const review = await make('/apis/authentication.k8s.io/v1/selfsubjectreviews', { kind: 'SelfSubjectReview', apiVersion: 'authentication.k8s.io/v1' }, { headers: as('system:serviceaccount:default:bot') });
+    const review = await make(
+      '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+      { kind: 'SelfSubjectReview', apiVersion: 'authentication.k8s.io/v1' },
+      { headers: as('system:serviceaccount:default:bot') },
+    );
     expect(review.body.status.userInfo.groups).toEqual(['system:serviceaccounts', 'system:serviceaccounts:default', 'system:authenticated']);
   });
 
@@ -119,7 +143,10 @@ describe('roles', () => {
 
   it('gather the rules of others by label', async () => {
     await make(`${RBAC}/clusterroles`, role('widget-view', [{ verbs: ['list'], apiGroups: ['example.dev'], resources: ['widgets'] }], 'ClusterRole'));
-    await call('PATCH', `${RBAC}/clusterroles/widget-view`, { body: { metadata: { labels: { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' } } }, contentType: 'application/merge-patch+json' });
+    await call('PATCH', `${RBAC}/clusterroles/widget-view`, {
+      body: { metadata: { labels: { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' } } },
+      contentType: 'application/merge-patch+json',
+    });
     await make(`${RBAC}/clusterrolebindings`, binding('dora-views', 'ClusterRole', 'view', user('dora'), 'ClusterRoleBinding'));
     expect(await allowed('dora', { verb: 'list', group: 'example.dev', resource: 'widgets' })).toBe(true);
     expect(await allowed('dora', { verb: 'delete', group: 'example.dev', resource: 'widgets' })).toBe(false);
@@ -135,7 +162,11 @@ describe('roles', () => {
 });
 
 async function allowed(name: string, resourceAttributes: object): Promise<boolean> {
-  const review = await make('/apis/authorization.k8s.io/v1/subjectaccessreviews', { apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', spec: { user: name, resourceAttributes } });
+  const review = await make('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SubjectAccessReview',
+    spec: { user: name, resourceAttributes },
+  });
   expect(review.status).toBe(201);
   return review.body.status.allowed as boolean;
 }
@@ -175,7 +206,10 @@ describe('escalation', () => {
   it('lets nobody bind a role that is above him, unless he may bind', async () => {
     const bindings = `${RBAC}/namespaces/default/rolebindings`;
     expect((await make(bindings, binding('up', 'ClusterRole', 'cluster-admin', user('fay')), asFay)).status).toBe(403);
-    await make(roles, role('binder', [{ verbs: ['bind'], apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'], resourceNames: ['cluster-admin'] }]));
+    await make(
+      roles,
+      role('binder', [{ verbs: ['bind'], apiGroups: ['rbac.authorization.k8s.io'], resources: ['clusterroles'], resourceNames: ['cluster-admin'] }]),
+    );
     await make(bindings, binding('binder', 'Role', 'binder', user('fay')));
     expect((await make(bindings, binding('up', 'ClusterRole', 'cluster-admin', user('fay')), asFay)).status).toBe(201);
   });
@@ -194,7 +228,11 @@ describe('access reviews', () => {
   });
 
   it('refuse a question that is none', async () => {
-    const empty = await make('/apis/authorization.k8s.io/v1/subjectaccessreviews', { apiVersion: 'authorization.k8s.io/v1', kind: 'SubjectAccessReview', spec: {} });
+    const empty = await make('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SubjectAccessReview',
+      spec: {},
+    });
     expect(empty.status).toBe(422);
     expect(empty.body.details.causes.map((cause: { field: string }) => cause.field)).toEqual(['spec.resourceAttributes', 'spec.user']);
     const elsewhere = await make('/apis/authorization.k8s.io/v1/namespaces/default/localsubjectaccessreviews', {
@@ -207,7 +245,11 @@ describe('access reviews', () => {
 
   it('list all rules of the one who asks', async () => {
     await grant('hal', [{ verbs: ['get'], apiGroups: [''], resources: ['pods'] }]);
-    const review = await make('/apis/authorization.k8s.io/v1/selfsubjectrulesreviews', { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectRulesReview', spec: { namespace: 'default' } }, { headers: as('hal') });
+    const review = await make(
+      '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews',
+      { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectRulesReview', spec: { namespace: 'default' } },
+      { headers: as('hal') },
+    );
     expect(review.body.status.incomplete).toBe(false);
     expect(review.body.status.resourceRules).toContainEqual({ verbs: ['get'], apiGroups: [''], resources: ['pods'] });
     expect(review.body.status.nonResourceRules.length).toBeGreaterThan(0);
@@ -216,7 +258,8 @@ describe('access reviews', () => {
 
 describe('service account tokens', () => {
   const accounts = '/api/v1/namespaces/default/serviceaccounts';
-  const ask = (name: string, spec: object = {}): Promise<Answered> => make(`${accounts}/${name}/token`, { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec });
+  const ask = (name: string, spec: object = {}): Promise<Answered> =>
+    make(`${accounts}/${name}/token`, { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec });
   beforeAll(async () => {
     await make(accounts, { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'bot' } });
     await make(`${RBAC}/namespaces/default/roles`, role('bots', [{ verbs: ['list'], apiGroups: [''], resources: ['configmaps'] }]));
@@ -226,10 +269,16 @@ describe('service account tokens', () => {
   it('let their account in with its own rights', async () => {
     const { status, body } = await ask('bot');
     expect(status).toBe(201);
-    expect(body).toMatchObject({ kind: 'TokenRequest', metadata: { name: 'bot', namespace: 'default' }, spec: { expirationSeconds: 3600, audiences: ['https://kubernetes.default.svc.cluster.local'] } });
+    expect(body).toMatchObject({
+      kind: 'TokenRequest',
+      metadata: { name: 'bot', namespace: 'default' },
+      spec: { expirationSeconds: 3600, audiences: ['https://kubernetes.default.svc.cluster.local'] },
+    });
     const { token } = body.status as { token: string };
     expect((await call('GET', MAPS, bearer(token))).status).toBe(200);
-    expect((await call('GET', '/api/v1/namespaces/default/secrets', bearer(token))).body.message).toContain('User "system:serviceaccount:default:bot" cannot list');
+    expect((await call('GET', '/api/v1/namespaces/default/secrets', bearer(token))).body.message).toContain(
+      'User "system:serviceaccount:default:bot" cannot list',
+    );
     expect((await call('GET', MAPS, bearer(`${token.slice(0, -6)}AAAAAA`))).status).toBe(401);
   });
 
@@ -238,7 +287,11 @@ describe('service account tokens', () => {
     expect((await call('GET', MAPS, bearer(token))).status).toBe(401);
     const review = (audiences: string[]): Promise<Answered> =>
       make('/apis/authentication.k8s.io/v1/tokenreviews', { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token, audiences } });
-    expect((await review(['vault', 'x'])).body.status).toMatchObject({ authenticated: true, audiences: ['vault'], user: { username: 'system:serviceaccount:default:bot' } });
+    expect((await review(['vault', 'x'])).body.status).toMatchObject({
+      authenticated: true,
+      audiences: ['vault'],
+      user: { username: 'system:serviceaccount:default:bot' },
+    });
     expect((await review(['x'])).body.status.authenticated).toBeUndefined();
   });
 

@@ -47,12 +47,15 @@ describe('bad input', () => {
   it('is refused when it is larger than 3 MiB, told or untold', async () => {
     const body = JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'big' }, data: { big: 'x'.repeat(4 * 2 ** 20) } });
     expect(await call('POST', MAPS, { body })).toMatchObject({ status: 413, body: { reason: 'RequestEntityTooLarge' } });
-    const chunked = await raw(`${request(`POST ${MAPS} HTTP/1.1`, 'Transfer-Encoding: chunked', 'Content-Type: application/json')}400000\r\n${'x'.repeat(0x40_0000)}\r\n0\r\n\r\n`);
+    const chunked = await raw(
+      `${request(`POST ${MAPS} HTTP/1.1`, 'Transfer-Encoding: chunked', 'Content-Type: application/json')}400000\r\n${'x'.repeat(0x40_0000)}\r\n0\r\n\r\n`,
+    );
     expect(chunked).toMatch(/^HTTP\/1\.1 413 /);
   });
 
   it('does not reach prototypes', async () => {
-    const polluted = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"proto","labels":{"__proto__":"x"}},"__proto__":{"polluted":"yes"},"constructor":{"prototype":{"polluted":"yes"}}}';
+    const polluted =
+      '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"proto","labels":{"__proto__":"x"}},"__proto__":{"polluted":"yes"},"constructor":{"prototype":{"polluted":"yes"}}}';
     expect((await call('POST', MAPS, { body: polluted })).status).toBeLessThan(500);
     const patch = '{"metadata":{"__proto__":{"polluted":"yes"}},"__proto__":{"polluted":"yes"}}';
     expect((await call('PATCH', `${MAPS}/proto`, { body: patch, contentType: 'application/merge-patch+json' })).status).toBeLessThan(500);
@@ -61,13 +64,17 @@ describe('bad input', () => {
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
   });
 
-  it.each(['/api/v1/namespaces/default/configmaps/..%2f..%2fsecrets', '/api/v1/../../etc/passwd', '/api/v1/namespaces/%00/configmaps/a', '/api/v1/namespaces/default/configmaps/%ff', '//api//v1', '/api/v1/namespaces/default/configmaps/a/b/c/d/e'])(
-    'is no way out of a path: %s',
-    async (path) => {
-      const answer = await raw(request(`GET ${path} HTTP/1.1`));
-      expect(answer).toMatch(/^HTTP\/1\.1 [1-4]\d\d /);
-    },
-  );
+  it.each([
+    '/api/v1/namespaces/default/configmaps/..%2f..%2fsecrets',
+    '/api/v1/../../etc/passwd',
+    '/api/v1/namespaces/%00/configmaps/a',
+    '/api/v1/namespaces/default/configmaps/%ff',
+    '//api//v1',
+    '/api/v1/namespaces/default/configmaps/a/b/c/d/e',
+  ])('is no way out of a path: %s', async (path) => {
+    const answer = await raw(request(`GET ${path} HTTP/1.1`));
+    expect(answer).toMatch(/^HTTP\/1\.1 [1-4]\d\d /);
+  });
 
   it('that is no HTTP gets a Status and its connection closed', async () => {
     expect(await raw(request('BREW /coffee HTTP/1.1'))).toMatch(/^HTTP\/1\.1 405 [\s\S]*"reason":"MethodNotAllowed"/);
@@ -82,7 +89,8 @@ describe('bad input', () => {
   });
 
   it('cannot make a list or a watch that never ends from bad numbers', async () => {
-    for (const query of ['limit=x', 'resourceVersion=-1', 'continue=garbage', 'labelSelector=(((', 'fieldSelector=a']) expect((await call('GET', `${MAPS}?${query}`)).status).toBe(400);
+    for (const query of ['limit=x', 'resourceVersion=-1', 'continue=garbage', 'labelSelector=(((', 'fieldSelector=a'])
+      expect((await call('GET', `${MAPS}?${query}`)).status).toBe(400);
     expect((await call('GET', `${MAPS}?watch=1&timeoutSeconds=0.01&resourceVersion=0`)).status).toBeLessThan(500);
   });
 });

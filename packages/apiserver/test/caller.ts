@@ -35,7 +35,9 @@ export function callerOf(api: ApiServer): { call: Caller; close(): void } {
         response.on('error', reject);
         response.on('end', () => {
           const answer = Buffer.concat(chunks).toString();
-          const warnings = response.rawHeaders.flatMap((name, index) => (name.toLowerCase() === 'warning' && index % 2 === 0 ? [response.rawHeaders[index + 1] ?? ''] : []));
+          const warnings = response.rawHeaders.flatMap((name, index) =>
+            name.toLowerCase() === 'warning' && index % 2 === 0 ? [response.rawHeaders[index + 1] ?? ''] : [],
+          );
           resolve({ status: response.statusCode ?? 0, warnings, body: answer.startsWith('{') ? (JSON.parse(answer) as unknown) : answer });
         });
       });

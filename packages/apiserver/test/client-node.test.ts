@@ -20,7 +20,10 @@ async function accountWith(name: string, verbs: string[]): Promise<KubeConfig> {
   await core.createNamespacedServiceAccount({ namespace: 'default', body: { metadata: { name } } });
   await rbac.createNamespacedRole({ namespace: 'default', body: { metadata: { name }, rules: [{ apiGroups: [''], resources: ['configmaps'], verbs }] } });
   const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name };
-  await rbac.createNamespacedRoleBinding({ namespace: 'default', body: { metadata: { name }, roleRef, subjects: [{ kind: 'ServiceAccount', name, namespace: 'default' }] } });
+  await rbac.createNamespacedRoleBinding({
+    namespace: 'default',
+    body: { metadata: { name }, roleRef, subjects: [{ kind: 'ServiceAccount', name, namespace: 'default' }] },
+  });
   const { status } = await core.createNamespacedServiceAccountToken({ namespace: 'default', name, body: { spec: { audiences: [] } } });
   const cluster = admin.getCurrentCluster();
   const config = new KubeConfig();
@@ -38,7 +41,8 @@ it('an informer follows additions, changes and deletions', async () => {
   const core = config.makeApiClient(CoreV1Api);
   const seen: string[] = [];
   const informer = makeInformer<V1ConfigMap>(config, '/api/v1/namespaces/default/configmaps', () => core.listNamespacedConfigMap({ namespace: 'default' }));
-  for (const event of ['add', 'update', 'delete'] as const) informer.on(event, (object) => void seen.push(`${event} ${object.metadata?.name ?? ''} ${object.data?.['a'] ?? ''}`));
+  for (const event of ['add', 'update', 'delete'] as const)
+    informer.on(event, (object) => void seen.push(`${event} ${object.metadata?.name ?? ''} ${object.data?.['a'] ?? ''}`));
   informer.on('error', (error: unknown) => void seen.push(`error ${String(error)}`));
   await informer.start();
   const writer = admin.makeApiClient(CoreV1Api);

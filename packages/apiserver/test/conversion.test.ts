@@ -104,9 +104,17 @@ describe('conversion by webhook', () => {
   });
 
   it('answers 500 with the reason of a webhook that fails, and recovers', async () => {
-    await ask('PUT', things('v2', 'a'), { apiVersion: 'example.dev/v2', kind: 'Thing', metadata: { name: 'a', resourceVersion: (await ask('GET', things('v2', 'a'))).body['metadata'].resourceVersion }, spec: { size: '7Gi' } });
+    await ask('PUT', things('v2', 'a'), {
+      apiVersion: 'example.dev/v2',
+      kind: 'Thing',
+      metadata: { name: 'a', resourceVersion: (await ask('GET', things('v2', 'a'))).body['metadata'].resourceVersion },
+      spec: { size: '7Gi' },
+    });
     broken = true;
-    expect(await ask('GET', things('v1', 'a'))).toMatchObject({ status: 500, body: { kind: 'Status', message: 'conversion webhook for example.dev/v2, Kind=Thing failed: out of order' } });
+    expect(await ask('GET', things('v1', 'a'))).toMatchObject({
+      status: 500,
+      body: { kind: 'Status', message: 'conversion webhook for example.dev/v2, Kind=Thing failed: out of order' },
+    });
     broken = false;
     expect((await ask('GET', things('v1', 'a'))).body).toMatchObject({ spec: { size: 7 } });
   });

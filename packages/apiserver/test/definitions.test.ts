@@ -27,7 +27,9 @@ const aThing = (name: string, finalizers: string[] = []): Json => ({ apiVersion:
 beforeAll(async () => {
   const version = { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } };
   const spec = { group: 'example.dev', scope: 'Namespaced', names: { plural: 'things', kind: 'Thing' }, versions: [version] };
-  api = await startApiServer({ crds: [{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'things.example.dev' }, spec }] });
+  api = await startApiServer({
+    crds: [{ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'things.example.dev' }, spec }],
+  });
 });
 
 afterAll(() => api.stop());
@@ -35,7 +37,10 @@ afterAll(() => api.stop());
 it('shows stored objects with the defaults, and without the fields, of a definition that changed', async () => {
   await ask('POST', things, { ...aThing('old'), spec: { gone: 1, stays: 2 } });
   const { body } = await ask('GET', definition);
-  const schema = { type: 'object', properties: { spec: { type: 'object', properties: { stays: { type: 'integer' }, fresh: { type: 'string', default: 'd' } } } } };
+  const schema = {
+    type: 'object',
+    properties: { spec: { type: 'object', properties: { stays: { type: 'integer' }, fresh: { type: 'string', default: 'd' } } } },
+  };
   body['spec'].versions[0].schema.openAPIV3Schema = schema;
   expect((await ask('PUT', definition, body)).status).toBe(200);
   expect((await ask('GET', `${things}/old`)).body['spec']).toEqual({ stays: 2, fresh: 'd' });
@@ -52,7 +57,10 @@ it('waits for objects with finalizers, refuses new ones meanwhile, and goes with
   expect(crd['status'].conditions).toContainEqual(expect.objectContaining({ type: 'Terminating', status: 'True', reason: 'InstanceDeletionInProgress' }));
   const { items } = (await ask('GET', things)).body;
   expect(items).toMatchObject([{ metadata: { name: 'held', deletionTimestamp: expect.any(String) } }]);
-  expect(await ask('POST', things, aThing('new'))).toMatchObject({ status: 405, body: { message: 'create not allowed while custom resource definition is terminating' } });
+  expect(await ask('POST', things, aThing('new'))).toMatchObject({
+    status: 405,
+    body: { message: 'create not allowed while custom resource definition is terminating' },
+  });
 
   await ask('PATCH', `${things}/held`, { metadata: { finalizers: null } }, 'application/merge-patch+json');
   await expect.poll(async () => (await ask('GET', definition)).status).toBe(404);

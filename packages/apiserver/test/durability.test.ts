@@ -25,7 +25,17 @@ describe('a server with --data-dir', { timeout: 60_000 }, () => {
   let agent: Agent;
 
   async function start(): Promise<void> {
-    const args = ['--conditions=@snapshot-stack/source', '--disable-warning=ExperimentalWarning', PROGRAM, '--port', '0', '--dir', dir, '--data-dir', join(dir, 'data')];
+    const args = [
+      '--conditions=@snapshot-stack/source',
+      '--disable-warning=ExperimentalWarning',
+      PROGRAM,
+      '--port',
+      '0',
+      '--dir',
+      dir,
+      '--data-dir',
+      join(dir, 'data'),
+    ];
     const started = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     child = started;
     const [line] = (await once(started.stdout, 'data')) as [Buffer];
@@ -52,18 +62,23 @@ describe('a server with --data-dir', { timeout: 60_000 }, () => {
 
   function call(method: string, path: string, body?: object): Promise<{ status: number; body: ObjectAnswer }> {
     return new Promise((resolve, reject) => {
-      const sent = request(new URL(path, url), { method, agent, headers: { 'Content-Type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' } }, (response) => {
-        let text = '';
-        response.on('data', (chunk: Buffer) => (text += chunk.toString()));
-        response.on('error', reject);
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) as ObjectAnswer }));
-      });
+      const sent = request(
+        new URL(path, url),
+        { method, agent, headers: { 'Content-Type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' } },
+        (response) => {
+          let text = '';
+          response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+          response.on('error', reject);
+          response.on('end', () => resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) as ObjectAnswer }));
+        },
+      );
       sent.on('error', reject);
       sent.end(body === undefined ? undefined : JSON.stringify(body));
     });
   }
 
-  const make = (name: string): Promise<{ status: number; body: ObjectAnswer }> => call('POST', MAPS, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { name } });
+  const make = (name: string): Promise<{ status: number; body: ObjectAnswer }> =>
+    call('POST', MAPS, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name }, data: { name } });
 
   it('has every write that it answered after kill -9 in the middle of many', async () => {
     const answered: string[] = [];

@@ -92,7 +92,8 @@ describe('faults on demand', () => {
   });
 
   it('serve a stale list until they are cleared', async () => {
-    const names = async (): Promise<string[]> => ((await call('GET', MAPS)).body.items as { metadata: { name: string } }[]).map(({ metadata }) => metadata.name);
+    const names = async (): Promise<string[]> =>
+      ((await call('GET', MAPS)).body.items as { metadata: { name: string } }[]).map(({ metadata }) => metadata.name);
     api.faults.freezeList('configmaps');
     const before = await names();
     await make('fresh');

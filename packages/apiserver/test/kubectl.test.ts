@@ -78,15 +78,25 @@ describe.skipIf(!hasKubectl())('a stock kubectl', { timeout: 60_000 }, () => {
 
   it('prints tables with the columns of the definition', async () => {
     const [head = '', row = ''] = (await kubectl('get', 'volumesnapshots')).split('\n');
-    expect(head.split(/\s{2,}/).map((column) => column.trim())).toEqual(
-      ['NAME', 'READYTOUSE', 'SOURCEPVC', 'SOURCESNAPSHOTCONTENT', 'RESTORESIZE', 'SNAPSHOTCLASS', 'SNAPSHOTCONTENT', 'CREATIONTIME', 'AGE'],
-    );
+    expect(head.split(/\s{2,}/).map((column) => column.trim())).toEqual([
+      'NAME',
+      'READYTOUSE',
+      'SOURCEPVC',
+      'SOURCESNAPSHOTCONTENT',
+      'RESTORESIZE',
+      'SNAPSHOTCLASS',
+      'SNAPSHOTCONTENT',
+      'CREATIONTIME',
+      'AGE',
+    ]);
     expect(row).toMatch(/^nightly\s+data\s+fast\s+\d+s$/);
   });
 
   it('describes, patches, replaces, labels and waits', async () => {
     expect(await kubectl('describe', 'volumesnapshot', 'nightly')).toMatch(/Persistent Volume Claim Name:\s+data/);
-    expect(await kubectl('patch', 'volumesnapshot', 'nightly', '--type=merge', '--subresource=status', '-p', '{"status":{"readyToUse":true}}')).toContain('patched');
+    expect(await kubectl('patch', 'volumesnapshot', 'nightly', '--type=merge', '--subresource=status', '-p', '{"status":{"readyToUse":true}}')).toContain(
+      'patched',
+    );
     expect(await kubectl('wait', 'volumesnapshot/nightly', '--for=jsonpath={.status.readyToUse}=true', '--timeout=5s')).toContain('condition met');
     await kubectl('label', 'volumesnapshot', 'nightly', 'keep=yes');
     await writeFile(join(dir, 'edited.json'), (await kubectl('get', 'volumesnapshot', 'nightly', '-o', 'json')).replace('"keep": "yes"', '"keep": "no"'));

@@ -14,7 +14,12 @@ it('runs as the README says', async () => {
   try {
     expect(api.kubeconfig).toContain(api.url);
     api.faults.inject({ verb: 'patch', subresource: 'status' }, { kind: 'fail', code: 409, reason: 'Conflict' }, { after: 1 });
-    const body = { apiVersion: 'snapshot.storage.k8s.io/v1', kind: 'VolumeSnapshot', metadata: { name: 's' }, spec: { source: { persistentVolumeClaimName: 'c' } } };
+    const body = {
+      apiVersion: 'snapshot.storage.k8s.io/v1',
+      kind: 'VolumeSnapshot',
+      metadata: { name: 's' },
+      spec: { source: { persistentVolumeClaimName: 'c' } },
+    };
     const headers = { 'User-Agent': 'my-controller/1.0' };
     expect((await call('POST', SNAPSHOTS, { body, headers })).status).toBe(201);
     const patch = (): Promise<{ status: number }> =>
@@ -26,6 +31,10 @@ it('runs as the README says', async () => {
     await api.stop();
   }
   const { port } = new URL(api.url);
-  const refused = new Promise((resolve) => request({ host: '127.0.0.1', port }).on('error', (error: NodeJS.ErrnoException) => resolve(error.code)).end());
+  const refused = new Promise((resolve) =>
+    request({ host: '127.0.0.1', port })
+      .on('error', (error: NodeJS.ErrnoException) => resolve(error.code))
+      .end(),
+  );
   expect(await refused).toBe('ECONNREFUSED');
 });

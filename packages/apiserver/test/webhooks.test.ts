@@ -55,7 +55,10 @@ describe('validating webhooks', () => {
     await register('Validating', [webhook()]);
     hook.answer(() => ({ allowed: false, status: { message: 'not today', code: 409, reason: 'Conflict' } }));
     const refused = await create('a');
-    expect(refused).toMatchObject({ status: 409, body: { kind: 'Status', reason: 'Conflict', message: 'admission webhook "check.example.dev" denied the request: not today' } });
+    expect(refused).toMatchObject({
+      status: 409,
+      body: { kind: 'Status', reason: 'Conflict', message: 'admission webhook "check.example.dev" denied the request: not today' },
+    });
     expect(hook.questions).toMatchObject([
       {
         operation: 'CREATE',
@@ -124,7 +127,10 @@ describe('mutating webhooks', () => {
   });
 
   it('are asked again when a later one changed what they left, if they want so', async () => {
-    await register('Mutating', [webhook({ name: 'a.example.dev', reinvocationPolicy: 'IfNeeded' }), webhook({ name: 'b.example.dev', reinvocationPolicy: 'Never' })]);
+    await register('Mutating', [
+      webhook({ name: 'a.example.dev', reinvocationPolicy: 'IfNeeded' }),
+      webhook({ name: 'b.example.dev', reinvocationPolicy: 'Never' }),
+    ]);
     hook.answer(() => ({ allowed: true, ...(hook.questions.length === 2 ? { patch: [{ op: 'add', path: '/data/late', value: '1' }] } : {}) }));
     await create('a');
     expect(hook.questions.map(({ object }) => Object.keys(object?.['data'] as object))).toEqual([['a'], ['a'], ['a', 'late']]);
@@ -245,7 +251,14 @@ it('a dry run is told to the webhook and changes nothing', async () => {
 });
 
 it('a registration is refused field by field, and filled in where it may be', async () => {
-  const broken = webhook({ name: 'short', sideEffects: 'Some', timeoutSeconds: 31, admissionReviewVersions: [], clientConfig: {}, rules: [{ operations: ['*', 'CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: [] }] });
+  const broken = webhook({
+    name: 'short',
+    sideEffects: 'Some',
+    timeoutSeconds: 31,
+    admissionReviewVersions: [],
+    clientConfig: {},
+    rules: [{ operations: ['*', 'CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: [] }],
+  });
   const body = { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration', metadata: { name: 'x' }, webhooks: [broken] };
   const refused = await call('POST', `${CONFIGURATIONS}/validatingwebhookconfigurations`, { body });
   const causes = refused.body.details.causes as { field: string; message: string }[];
@@ -260,5 +273,12 @@ it('a registration is refused field by field, and filled in where it may be', as
   ]);
   await register('Validating', [webhook()]);
   const stored = await call('GET', `${CONFIGURATIONS}/validatingwebhookconfigurations/w`);
-  expect(stored.body.webhooks[0]).toMatchObject({ failurePolicy: 'Fail', matchPolicy: 'Equivalent', timeoutSeconds: 10, namespaceSelector: {}, objectSelector: {}, rules: [{ scope: '*' }] });
+  expect(stored.body.webhooks[0]).toMatchObject({
+    failurePolicy: 'Fail',
+    matchPolicy: 'Equivalent',
+    timeoutSeconds: 10,
+    namespaceSelector: {},
+    objectSelector: {},
+    rules: [{ scope: '*' }],
+  });
 });

@@ -112,11 +112,6 @@ function cleaners(context: Context, queues: Queues, graph: ObjectGraph): Control
   ];
 }
 
-function controller<Seen, Action extends { readonly kind: string }>(
-  log: Log,
-  queues: Queues,
-  name: keyof Queues,
-  steps: Steps<Seen, Action>,
-): Controller {
+function controller<Seen, Action extends { readonly kind: string }>(log: Log, queues: Queues, name: keyof Queues, steps: Steps<Seen, Action>): Controller {
   return new Controller({ name, queue: queues[name], workers: WORKERS, reconcile: reconciler(steps, log.with({ controller: name })), log });
 }

@@ -59,7 +59,12 @@ describe('binding', { timeout: 30_000 }, () => {
     const annotations = { 'storageclass.kubernetes.io/is-default-class': 'true' };
     await client.create(storageClasses, newClass('usual', { metadata: { name: 'usual', annotations } }));
     await client.create(persistentVolumeClaims, newClaim(namespace, 'c'));
-    const claim = await eventually(client, persistentVolumeClaims, { namespace, name: 'c' }, ({ metadata }) => 'volume.kubernetes.io/storage-provisioner' in (metadata.annotations ?? {}));
+    const claim = await eventually(
+      client,
+      persistentVolumeClaims,
+      { namespace, name: 'c' },
+      ({ metadata }) => 'volume.kubernetes.io/storage-provisioner' in (metadata.annotations ?? {}),
+    );
     expect(claim.spec.storageClassName).toBe('usual');
     expect(claim.metadata.annotations).toMatchObject({ 'volume.beta.kubernetes.io/storage-provisioner': 'directory.example.dev' });
     await until('the event', () => hasEvent(namespace, 'ExternalProvisioning'));

@@ -1,6 +1,15 @@
 // The end of namespaces, and garbage collection, over built-in and custom resources.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { configMaps, customResourceDefinitions, namespaces, persistentVolumeClaims, secrets, snapshotCrds, volumeSnapshots, type OwnerReference } from '@snapshot-stack/api-types';
+import {
+  configMaps,
+  customResourceDefinitions,
+  namespaces,
+  persistentVolumeClaims,
+  secrets,
+  snapshotCrds,
+  volumeSnapshots,
+  type OwnerReference,
+} from '@snapshot-stack/api-types';
 import { eventually, gone, startTestCluster, until, type TestCluster } from './cluster.ts';
 import { newClaim } from './objects.ts';
 
@@ -20,7 +29,9 @@ describe('cleaning up', { timeout: 30_000 }, () => {
     return { apiVersion: 'v1', kind: 'ConfigMap', name, uid: metadata.uid!, blockOwnerDeletion };
   };
 
-  async function family(blockOwnerDeletion = false): Promise<{ namespace: string; parent: { namespace: string; name: string }; child: { namespace: string; name: string } }> {
+  async function family(
+    blockOwnerDeletion = false,
+  ): Promise<{ namespace: string; parent: { namespace: string; name: string }; child: { namespace: string; name: string } }> {
     const namespace = await cluster.namespace();
     await cluster.client.create(configMaps, { metadata: { namespace, name: 'parent' } });
     const ownerReferences = [await ownedBy(namespace, 'parent', blockOwnerDeletion)];
@@ -41,7 +52,9 @@ describe('cleaning up', { timeout: 30_000 }, () => {
     await client.delete(namespaces, { name: namespace });
     await gone(client, configMaps, { namespace, name: 'plain' });
     await gone(client, persistentVolumeClaims, { namespace, name: 'c' });
-    const waiting = await eventually(client, namespaces, { name: namespace }, ({ status }) => (status?.conditions ?? []).some(({ message }) => message?.includes('volumesnapshots') ?? false));
+    const waiting = await eventually(client, namespaces, { name: namespace }, ({ status }) =>
+      (status?.conditions ?? []).some(({ message }) => message?.includes('volumesnapshots') ?? false),
+    );
     expect(waiting.metadata.deletionTimestamp).toBeDefined();
     await client.patch(volumeSnapshots, held, { kind: 'merge', body: { metadata: { finalizers: null } } });
     await gone(client, namespaces, { name: namespace });

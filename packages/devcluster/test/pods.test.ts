@@ -18,7 +18,8 @@ import { eventually, gone, startTestCluster, until, type TestCluster } from './c
 import { DRIVER, losingAnswerOf, startDirectoryDriver, type DirectoryDriver } from './directory-driver.ts';
 import { newClaim, newClass, newPod, newVolume } from './objects.ts';
 
-const isRunning = ({ status }: Pod) => status?.phase === 'Running' && (status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false);
+const isRunning = ({ status }: Pod) =>
+  status?.phase === 'Running' && (status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false);
 
 describe('the node agent', { timeout: 30_000 }, () => {
   let cluster: TestCluster;
@@ -117,7 +118,12 @@ describe('the node agent', { timeout: 30_000 }, () => {
     await client.create(storageClasses, newClass('late', { volumeBindingMode: 'WaitForFirstConsumer' }));
     await client.create(persistentVolumeClaims, newClaim(namespace, 'c', { storageClassName: 'late' }));
     await client.create(pods, newPod(namespace, 'p', 'c'));
-    const claim = await eventually(client, persistentVolumeClaims, { namespace, name: 'c' }, ({ metadata }) => 'volume.kubernetes.io/storage-provisioner' in (metadata.annotations ?? {}));
+    const claim = await eventually(
+      client,
+      persistentVolumeClaims,
+      { namespace, name: 'c' },
+      ({ metadata }) => 'volume.kubernetes.io/storage-provisioner' in (metadata.annotations ?? {}),
+    );
     expect(claim.metadata.annotations).toMatchObject({ 'volume.kubernetes.io/selected-node': 'a' });
     const claimRef = { kind: 'PersistentVolumeClaim', namespace, name: 'c', uid: claim.metadata.uid! };
     await client.create(persistentVolumes, newVolume('late-comer', { storageClassName: 'late', claimRef }));

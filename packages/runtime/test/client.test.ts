@@ -13,7 +13,11 @@ async function clientOf(answer: Answer, options: Partial<ClientOptions> = {}): P
 
 const ref = { namespace: 'default', name: 'one' };
 const aMap = (resourceVersion = '5'): ConfigMap => ({ metadata: { name: 'one', namespace: 'default', uid: 'u-1', resourceVersion } });
-const codeOf = (promise: Promise<unknown>): Promise<string> => promise.then(() => 'no error', (error: unknown) => (error as KubeError).code);
+const codeOf = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(
+    () => 'no error',
+    (error: unknown) => (error as KubeError).code,
+  );
 
 describe('requests', () => {
   it('reads an object from its path, and says who asks', async () => {

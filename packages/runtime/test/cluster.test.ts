@@ -80,7 +80,10 @@ describe('the client', () => {
     const stranger = createClient({ server, namespace, tls: {} }, { userAgent: 'stranger' });
     onTestFinished(() => stranger.close());
     await expect(stranger.get(configMaps, { name: 'a', namespace })).rejects.toMatchObject({ code: 'Connection' });
-    const careless = createClient({ server, namespace, tls: { ...api.adminConnection.tls, insecure: true, serverName: 'elsewhere' } }, { userAgent: 'careless' });
+    const careless = createClient(
+      { server, namespace, tls: { ...api.adminConnection.tls, insecure: true, serverName: 'elsewhere' } },
+      { userAgent: 'careless' },
+    );
     onTestFinished(() => careless.close());
     expect(await careless.find(configMaps, { name: 'no-such-map', namespace })).toBeUndefined();
   });
@@ -170,14 +173,17 @@ describe('a wrapped client', () => {
     const outcomes: string[] = [];
     let writes = 0;
     const wrapped = wrapClient(client, {
-      before: ({ verb, resource, ref }) => void before.push(`${verb} ${resource} ${ref === undefined ? '' : keyOf({ metadata: ref as ConfigMap['metadata'] })}`),
+      before: ({ verb, resource, ref }) =>
+        void before.push(`${verb} ${resource} ${ref === undefined ? '' : keyOf({ metadata: ref as ConfigMap['metadata'] })}`),
       after: (call: Call, outcome) => {
         outcomes.push('error' in outcome ? (outcome.error as KubeError).code : 'ok');
         if (isWrite(call) && ++writes === 2) throw new KubeError('Timeout', 'the answer was lost');
       },
     });
     await wrapped.create(configMaps, { metadata: { name: 'wrapped', namespace } });
-    await expect(wrapped.patch(configMaps, { name: 'wrapped', namespace }, { kind: 'merge', body: { data: { done: 'yes' } } })).rejects.toThrow('the answer was lost');
+    await expect(wrapped.patch(configMaps, { name: 'wrapped', namespace }, { kind: 'merge', body: { data: { done: 'yes' } } })).rejects.toThrow(
+      'the answer was lost',
+    );
     expect((await wrapped.get(configMaps, { name: 'wrapped', namespace })).data).toEqual({ done: 'yes' });
     await expect(wrapped.get(configMaps, { name: 'nobody', namespace })).rejects.toMatchObject({ code: 'NotFound' });
     await wrapped.delete(configMaps, { name: 'wrapped', namespace });

@@ -25,7 +25,8 @@ users: [{ name: u, user: { ${user} } }]
 `;
 }
 
-const load = (text: string, files: Record<string, string> = {}) => loadConnection({ kubeconfig: join(directory({ ...files, config: text }), 'config'), env: {} });
+const load = (text: string, files: Record<string, string> = {}) =>
+  loadConnection({ kubeconfig: join(directory({ ...files, config: text }), 'config'), env: {} });
 
 describe('a kubeconfig', () => {
   it('gives server, namespace, certificates and token', async () => {
@@ -54,7 +55,11 @@ describe('a kubeconfig', () => {
     ['names a user it does not have', kubeconfig({ context: 'cluster: c, user: v' }), /has no user "v"; it has "u"/],
     ['has no server', kubeconfig({ cluster: 'insecure-skip-tls-verify: true' }), /cluster "c" has no server/],
     ['has a server that is no URL', kubeconfig({ cluster: 'server: "1.2.3.4:6443"' }), /"1.2.3.4:6443" of cluster "c" is no http or https URL/],
-    ['asks for a proxy', kubeconfig({ cluster: 'server: "https://a", proxy-url: "http://p"' }), /\(context "x"\) asks for the proxy "http:\/\/p"; proxies are not supported/],
+    [
+      'asks for a proxy',
+      kubeconfig({ cluster: 'server: "https://a", proxy-url: "http://p"' }),
+      /\(context "x"\) asks for the proxy "http:\/\/p"; proxies are not supported/,
+    ],
     ['asks for impersonation', kubeconfig({ user: 'as: admin' }), /impersonation is not supported/],
     ['names a file that is not there', kubeconfig({ user: 'client-key: gone.pem' }), /names the client-key gone.pem, which cannot be read: ENOENT/],
     ['holds garbage for a certificate', kubeconfig({ user: 'client-certificate-data: Z2FyYmFnZQ==' }), /the client-certificate is no PEM text/],

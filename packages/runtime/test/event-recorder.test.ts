@@ -35,8 +35,17 @@ function world(): World {
     const { items } = await calm.client.list(events, { namespace });
     return items.filter(({ involvedObject }) => involvedObject.name?.startsWith(agent));
   };
-  const requests = (): string[] => api.requests.filter(({ userAgent, resource, verb }) => userAgent === agent && resource === 'events' && verb !== 'list').map(({ verb }) => verb);
-  return { ...calm, recorder, clock, object, say: (message, reason = 'Tested') => recorder.record(configMaps, object, 'Normal', reason, message), read, requests };
+  const requests = (): string[] =>
+    api.requests.filter(({ userAgent, resource, verb }) => userAgent === agent && resource === 'events' && verb !== 'list').map(({ verb }) => verb);
+  return {
+    ...calm,
+    recorder,
+    clock,
+    object,
+    say: (message, reason = 'Tested') => recorder.record(configMaps, object, 'Normal', reason, message),
+    read,
+    requests,
+  };
 }
 
 describe('an event', () => {
@@ -45,7 +54,14 @@ describe('an event', () => {
     say('all is well');
     expect(await read()).toMatchObject([
       {
-        involvedObject: { apiVersion: 'v1', kind: 'ConfigMap', namespace: 'default', name: object.metadata.name, uid: object.metadata.uid, resourceVersion: '7' },
+        involvedObject: {
+          apiVersion: 'v1',
+          kind: 'ConfigMap',
+          namespace: 'default',
+          name: object.metadata.name,
+          uid: object.metadata.uid,
+          resourceVersion: '7',
+        },
         type: 'Normal',
         reason: 'Tested',
         message: 'all is well',
@@ -123,7 +139,8 @@ describe('many events', () => {
     const { recorder, pass, requests } = world();
     const lift = api.faults.inject({ client: `events-${serial}` }, { kind: 'delay', ms: 300 }, { times: 1 });
     onTestFinished(lift);
-    for (let i = 0; i < 1_500; i++) recorder.record(configMaps, { metadata: { name: `events-${serial}-${i}`, namespace: 'default', uid: `many-${i}` } }, 'Normal', 'Tested', 'hello');
+    for (let i = 0; i < 1_500; i++)
+      recorder.record(configMaps, { metadata: { name: `events-${serial}-${i}`, namespace: 'default', uid: `many-${i}` } }, 'Normal', 'Tested', 'hello');
     await pass(0);
     await recorder.flush(10_000);
     // One is on its way while a thousand wait.

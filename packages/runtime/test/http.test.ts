@@ -2,7 +2,9 @@ import { connect } from 'node:net';
 import { silentLog, startHttpEndpoint, type HttpEndpointOptions } from '@snapshot-stack/runtime/process';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-async function endpoint(routes: HttpEndpointOptions['routes']): Promise<{ port: number; get: (path: string, method?: string) => Promise<[number, string]>; close: () => Promise<void> }> {
+async function endpoint(
+  routes: HttpEndpointOptions['routes'],
+): Promise<{ port: number; get: (path: string, method?: string) => Promise<[number, string]>; close: () => Promise<void> }> {
   const { port, close } = await startHttpEndpoint({ address: '127.0.0.1:0', routes, log: silentLog });
   onTestFinished(close);
   const get = async (path: string, method = 'GET'): Promise<[number, string]> => {

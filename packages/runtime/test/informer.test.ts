@@ -22,7 +22,8 @@ interface World {
 type Step = (request: Seen, response: ServerResponse) => void;
 
 const event = (type: string, object: object): string => `${JSON.stringify({ type, object })}\n`;
-const bookmark = (resourceVersion: string, annotations?: object): string => event('BOOKMARK', { kind: 'ConfigMap', metadata: { resourceVersion, annotations } });
+const bookmark = (resourceVersion: string, annotations?: object): string =>
+  event('BOOKMARK', { kind: 'ConfigMap', metadata: { resourceVersion, annotations } });
 const initialEnd = (resourceVersion: string): string => bookmark(resourceVersion, { 'k8s.io/initial-events-end': 'true' });
 
 /** A watch that sends these lines and stays open, or closes when `end` is given. */
@@ -203,7 +204,9 @@ describe('after a disturbance', { timeout: 20_000 }, () => {
 
 describe('time', { timeout: 20_000 }, () => {
   it('does not go backwards for an object', async () => {
-    const it = await world([watching([event('ADDED', aMap('a', '10')), initialEnd('10'), event('MODIFIED', aMap('a', '9')), event('MODIFIED', aMap('a', '11'))])]);
+    const it = await world([
+      watching([event('ADDED', aMap('a', '10')), initialEnd('10'), event('MODIFIED', aMap('a', '9')), event('MODIFIED', aMap('a', '11'))]),
+    ]);
     await eventually(() => it.told).toEqual(['added a@10', 'updated a@11']);
   });
 
@@ -230,7 +233,11 @@ describe('time', { timeout: 20_000 }, () => {
   });
 
   it('tells an object that was made anew under its old name from a change', async () => {
-    const it = await world([watching([event('ADDED', aMap('a', '1')), initialEnd('1')], true), expired, watching([event('ADDED', aMap('a', '4', { uid: 'new' })), initialEnd('5')])]);
+    const it = await world([
+      watching([event('ADDED', aMap('a', '1')), initialEnd('1')], true),
+      expired,
+      watching([event('ADDED', aMap('a', '4', { uid: 'new' })), initialEnd('5')]),
+    ]);
     await requests(it, 3);
     await eventually(() => it.told).toEqual(['added a@1', 'deleted a@1', 'added a@4']);
   });
@@ -240,7 +247,9 @@ describe('our own writes', { timeout: 20_000 }, () => {
   const lines = [event('ADDED', aMap('a', '1')), initialEnd('5')];
 
   it('are read at once, and their echo is no change', async () => {
-    const it = await world([watching([...lines, event('MODIFIED', aMap('a', '7')), event('MODIFIED', aMap('a', '8'))])], { transform: (object) => ({ ...object, data: {} }) });
+    const it = await world([watching([...lines, event('MODIFIED', aMap('a', '7')), event('MODIFIED', aMap('a', '8'))])], {
+      transform: (object) => ({ ...object, data: {} }),
+    });
     it.informer.on({ added: () => it.informer.cache.remember(aMap('a', '7')) });
     await eventually(() => it.told).toEqual(['added a@1', 'updated a@7', 'updated a@8']);
     expect(it.informer.cache.get('ns/a')?.data).toEqual({});
@@ -286,7 +295,9 @@ describe('indexes', { timeout: 20_000 }, () => {
   });
 
   it('stay right when somebody changes a cached object', async () => {
-    const it = await world([watching([event('ADDED', coloured('a', '1', 'red')), initialEnd('2'), event('MODIFIED', coloured('a', '3', 'blue'))])], { indexers: byColour });
+    const it = await world([watching([event('ADDED', coloured('a', '1', 'red')), initialEnd('2'), event('MODIFIED', coloured('a', '3', 'blue'))])], {
+      indexers: byColour,
+    });
     it.informer.on({ added: (object) => void (object.data = { colour: 'green' }) });
     await eventually(() => it.told.at(-1)).toBe('updated a@3');
     expect(it.informer.cache.byIndex('colour', 'red')).toEqual([]);

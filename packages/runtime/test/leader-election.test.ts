@@ -1,6 +1,15 @@
 import { startApiServer, type ApiServer } from '@snapshot-stack/apiserver';
 import { leases, type Lease } from '@snapshot-stack/api-types';
-import { LeaderElection, ManualClock, createMetrics, leaseNameOf, seededRandom, silentLog, uniqueIdentity, type LeaderElectionOptions } from '@snapshot-stack/runtime';
+import {
+  LeaderElection,
+  ManualClock,
+  createMetrics,
+  leaseNameOf,
+  seededRandom,
+  silentLog,
+  uniqueIdentity,
+  type LeaderElectionOptions,
+} from '@snapshot-stack/runtime';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { calmClient, type Calm } from './calm-client.ts';
 

@@ -14,7 +14,9 @@ interface Ran {
 
 /** Runs the program; `when` is called with each of its outputs. */
 async function run(args: string[], when: (text: string, kill: (signal: NodeJS.Signals) => void) => void = () => {}): Promise<Ran> {
-  const child = spawn(process.execPath, ['--conditions=@snapshot-stack/source', '--disable-warning=ExperimentalWarning', program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, ['--conditions=@snapshot-stack/source', '--disable-warning=ExperimentalWarning', program, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   onTestFinished(() => void child.kill('SIGKILL'));
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => {

@@ -42,7 +42,9 @@ function protect(attributes: Attributes, object: KubeObject): void {
 }
 
 const isDefault = (storageClass: KubeObject): boolean =>
-  ['storageclass.kubernetes.io/is-default-class', 'storageclass.beta.kubernetes.io/is-default-class'].some((name) => storageClass.metadata.annotations?.[name] === 'true');
+  ['storageclass.kubernetes.io/is-default-class', 'storageclass.beta.kubernetes.io/is-default-class'].some(
+    (name) => storageClass.metadata.annotations?.[name] === 'true',
+  );
 
 /** A claim that names no class gets the newest default class. */
 function setDefaultClass(store: Store, claim: KubeObject): void {

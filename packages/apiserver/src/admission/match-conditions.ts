@@ -25,10 +25,7 @@ export function compileCondition(expression: string): Program {
 export type Verdict = { readonly kind: 'matches' } | { readonly kind: 'differs' } | { readonly kind: 'failed'; readonly why: string };
 
 /** A condition that is false decides; else one that cannot be evaluated does. */
-export function matchConditions(
-  conditions: readonly { expression?: string }[],
-  input: { object: unknown; oldObject: unknown; request: unknown },
-): Verdict {
+export function matchConditions(conditions: readonly { expression?: string }[], input: { object: unknown; oldObject: unknown; request: unknown }): Verdict {
   const values = [input.object ?? null, input.oldObject ?? null, input.request].map((value) => adapt(value, DYN));
   const failures: string[] = [];
   for (const { expression = '' } of conditions) {

@@ -85,7 +85,11 @@ function webhookErrors(webhook: Webhook, at: string): FieldError[] {
   if (timeoutSeconds !== undefined && (timeoutSeconds > 30 || timeoutSeconds < 1))
     errors.push(invalid(`${at}.timeoutSeconds`, timeoutSeconds, 'the timeout value must be between 1 and 30 seconds'));
   if (reinvocationPolicy !== undefined) oneOf(errors, `${at}.reinvocationPolicy`, reinvocationPolicy, ['IfNeeded', 'Never']);
-  return [...errors, ...clientErrors(webhook.clientConfig ?? {}, `${at}.clientConfig`), ...conditionErrors(webhook.matchConditions ?? [], `${at}.matchConditions`)];
+  return [
+    ...errors,
+    ...clientErrors(webhook.clientConfig ?? {}, `${at}.clientConfig`),
+    ...conditionErrors(webhook.matchConditions ?? [], `${at}.matchConditions`),
+  ];
 }
 
 function oneOf(errors: FieldError[], field: string, value: string, allowed: readonly string[]): void {
@@ -109,14 +113,17 @@ function nameErrors(name: string, field: string): FieldError[] {
 function ruleErrors({ operations = [], apiGroups = [], apiVersions = [], resources = [], scope }: WebhookRule, at: string): FieldError[] {
   const errors: FieldError[] = [];
   if (apiGroups.length === 0) errors.push(required(`${at}.apiGroups`));
-  if (apiGroups.length > 1 && apiGroups.includes('*')) errors.push(invalid(`${at}.apiGroups`, apiGroups, "if '*' is present, must not specify other API groups"));
+  if (apiGroups.length > 1 && apiGroups.includes('*'))
+    errors.push(invalid(`${at}.apiGroups`, apiGroups, "if '*' is present, must not specify other API groups"));
   if (apiVersions.length === 0) errors.push(required(`${at}.apiVersions`));
-  if (apiVersions.length > 1 && apiVersions.includes('*')) errors.push(invalid(`${at}.apiVersions`, apiVersions, "if '*' is present, must not specify other API versions"));
+  if (apiVersions.length > 1 && apiVersions.includes('*'))
+    errors.push(invalid(`${at}.apiVersions`, apiVersions, "if '*' is present, must not specify other API versions"));
   apiVersions.forEach((version, index) => (version === '' ? errors.push(required(`${at}.apiVersions[${index}]`)) : 0));
   errors.push(...resourceErrors(resources, `${at}.resources`));
   if (scope !== undefined) oneOf(errors, `${at}.scope`, scope, ['*', 'Cluster', 'Namespaced']);
   if (operations.length === 0) errors.push(required(`${at}.operations`));
-  if (operations.length > 1 && operations.includes('*')) errors.push(invalid(`${at}.operations`, operations, "if '*' is present, must not specify other operations"));
+  if (operations.length > 1 && operations.includes('*'))
+    errors.push(invalid(`${at}.operations`, operations, "if '*' is present, must not specify other operations"));
   operations.forEach((operation, index) => oneOf(errors, `${at}.operations[${index}]`, operation, OPERATIONS));
   return errors;
 }

@@ -27,7 +27,11 @@ export function compileWebhook(webhook: Webhook, configuration: string): Compile
 
 const holds = (list: readonly string[] | undefined, value: string): boolean => list?.includes('*') === true || list?.includes(value) === true;
 
-function matchesRule({ operations, apiGroups, apiVersions, resources = [], scope = '*' }: WebhookRule, { operation, subresource = '' }: Attributes, definition: ResourceDefinition): boolean {
+function matchesRule(
+  { operations, apiGroups, apiVersions, resources = [], scope = '*' }: WebhookRule,
+  { operation, subresource = '' }: Attributes,
+  definition: ResourceDefinition,
+): boolean {
   if (!holds(operations, operation) || !holds(apiGroups, definition.group) || !holds(apiVersions, definition.version)) return false;
   if (scope !== '*' && (scope === 'Namespaced') !== definition.namespaced) return false;
   return resources.some((text) => {

@@ -41,7 +41,12 @@ export function makeReview(attributes: Attributes, definition: ResourceDefinitio
     ...(attributes.name === '' ? {} : { name: attributes.name }),
     ...(attributes.namespace === undefined ? {} : { namespace: attributes.namespace }),
     operation: attributes.operation,
-    userInfo: { username: user.name, ...(user.uid === undefined ? {} : { uid: user.uid }), groups: user.groups, ...(user.extra === undefined ? {} : { extra: user.extra }) },
+    userInfo: {
+      username: user.name,
+      ...(user.uid === undefined ? {} : { uid: user.uid }),
+      groups: user.groups,
+      ...(user.extra === undefined ? {} : { extra: user.extra }),
+    },
     object: object ?? null,
     oldObject: old ?? null,
     dryRun: attributes.dryRun,
@@ -55,10 +60,13 @@ export function readAnswer(answer: unknown, uid: string, mutating: boolean): Ver
   if (!isObject(answer)) throw new UselessAnswer('received invalid webhook response: the answer is no object');
   const { kind, apiVersion, response } = answer;
   if (kind !== 'AdmissionReview' || apiVersion !== 'admission.k8s.io/v1') {
-    throw new UselessAnswer(`received invalid webhook response: expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got ${String(apiVersion)}, Kind=${String(kind)}`);
+    throw new UselessAnswer(
+      `received invalid webhook response: expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got ${String(apiVersion)}, Kind=${String(kind)}`,
+    );
   }
   if (!isObject(response)) throw new UselessAnswer('received invalid webhook response: webhook response was absent');
-  if (response['uid'] !== uid) throw new UselessAnswer(`received invalid webhook response: expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response['uid'] ?? '')}`);
+  if (response['uid'] !== uid)
+    throw new UselessAnswer(`received invalid webhook response: expected response.uid=${JSON.stringify(uid)}, got ${JSON.stringify(response['uid'] ?? '')}`);
   const { allowed, status, warnings } = response;
   return {
     allowed: allowed === true,
@@ -70,12 +78,15 @@ export function readAnswer(answer: unknown, uid: string, mutating: boolean): Ver
 
 function patchOf({ patch, patchType }: JsonObject, mutating: boolean): JsonPatchOperation[] | undefined {
   if (patch === undefined || patch === null || patch === '') {
-    if (patchType !== undefined && patchType !== null) throw new UselessAnswer('received invalid webhook response: webhook returned response.patchType but not response.patch');
+    if (patchType !== undefined && patchType !== null)
+      throw new UselessAnswer('received invalid webhook response: webhook returned response.patchType but not response.patch');
     return undefined;
   }
   if (!mutating) throw new UselessAnswer('received invalid webhook response: validating webhook may not return response.patch');
-  if (patchType === undefined || patchType === null) throw new UselessAnswer('received invalid webhook response: webhook returned response.patch but not response.patchType');
-  if (patchType !== 'JSONPatch') throw new UselessAnswer(`received invalid webhook response: webhook returned invalid response.patchType of ${JSON.stringify(patchType)}`);
+  if (patchType === undefined || patchType === null)
+    throw new UselessAnswer('received invalid webhook response: webhook returned response.patch but not response.patchType');
+  if (patchType !== 'JSONPatch')
+    throw new UselessAnswer(`received invalid webhook response: webhook returned invalid response.patchType of ${JSON.stringify(patchType)}`);
   try {
     const operations = parseJson(Buffer.from(typeof patch === 'string' ? patch : '', 'base64').toString('utf8'));
     if (Array.isArray(operations) && operations.every(isObject)) return operations;
@@ -100,7 +111,8 @@ export function patched(object: KubeObject, patch: readonly JsonPatchOperation[]
 export function refusal(name: string, status: JsonObject | undefined): StatusError {
   const { message, reason, code, details } = status ?? {};
   const deniedBy = `admission webhook ${JSON.stringify(name)} denied the request`;
-  const why = typeof message === 'string' && message !== '' ? `: ${message}` : typeof reason === 'string' && reason !== '' ? `: ${reason}` : ' without explanation';
+  const why =
+    typeof message === 'string' && message !== '' ? `: ${message}` : typeof reason === 'string' && reason !== '' ? `: ${reason}` : ' without explanation';
   const number = typeof code === 'number' && code >= 400 ? code : 400;
   return new StatusError(number, typeof reason === 'string' ? reason : '', `${deniedBy}${why}`, isObject(details) ? details : undefined);
 }

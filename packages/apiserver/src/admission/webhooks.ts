@@ -44,7 +44,9 @@ export class Webhooks implements Admission {
     let compiled = this.#compiled.get(phase);
     if (compiled === undefined) {
       const entries = this.#options.store.collection(`${GROUP}/${phase}`).list('');
-      compiled = entries.flatMap(({ object }) => ((object as WebhookConfiguration).webhooks ?? []).map((webhook) => compileWebhook(webhook, object.metadata.name ?? '')));
+      compiled = entries.flatMap(({ object }) =>
+        ((object as WebhookConfiguration).webhooks ?? []).map((webhook) => compileWebhook(webhook, object.metadata.name ?? '')),
+      );
       this.#compiled.set(phase, compiled);
     }
     return compiled;
@@ -70,7 +72,12 @@ export class Webhooks implements Admission {
     return current;
   }
 
-  async #mutateBy(webhook: CompiledWebhook, attributes: Attributes, object: KubeObject | undefined, old: KubeObject | undefined): Promise<{ object: KubeObject | undefined } | undefined> {
+  async #mutateBy(
+    webhook: CompiledWebhook,
+    attributes: Attributes,
+    object: KubeObject | undefined,
+    old: KubeObject | undefined,
+  ): Promise<{ object: KubeObject | undefined } | undefined> {
     const version = this.#wants(webhook, attributes, object, old);
     if (version === undefined) return undefined;
     const verdict = await this.#ask(webhook, version, attributes, object, old, true);
@@ -92,31 +99,53 @@ export class Webhooks implements Admission {
   /** The version in which the webhook wants to see the request; undefined when it does not want it at all. */
   #wants(webhook: CompiledWebhook, attributes: Attributes, object: KubeObject | undefined, old: KubeObject | undefined): ResourceDefinition | undefined {
     const { definition } = attributes;
-    const versions = this.#options.catalogue.all().filter(({ group, plural, version }) => group === definition.group && plural === definition.plural && version !== definition.version);
+    const versions = this.#options.catalogue
+      .all()
+      .filter(({ group, plural, version }) => group === definition.group && plural === definition.plural && version !== definition.version);
     const version = wantedVersion(webhook, attributes, versions);
     if (version === undefined || !matchesSelectors(webhook, [object, old], this.#namespaceLabels(attributes, object, old))) return undefined;
     return this.#meetsConditions(webhook, version, attributes, object, old) ? version : undefined;
   }
 
-  #namespaceLabels({ definition, namespace }: Attributes, object: KubeObject | undefined, old: KubeObject | undefined): Readonly<Record<string, string>> | undefined {
+  #namespaceLabels(
+    { definition, namespace }: Attributes,
+    object: KubeObject | undefined,
+    old: KubeObject | undefined,
+  ): Readonly<Record<string, string>> | undefined {
     if (definition.group === '' && definition.plural === 'namespaces') return (object ?? old)?.metadata.labels ?? {};
     if (namespace === undefined) return undefined;
     return this.#options.store.collection('/namespaces').get(namespace)?.object.metadata.labels ?? {};
   }
 
-  #meetsConditions({ webhook }: CompiledWebhook, version: ResourceDefinition, attributes: Attributes, object: KubeObject | undefined, old: KubeObject | undefined): boolean {
+  #meetsConditions(
+    { webhook }: CompiledWebhook,
+    version: ResourceDefinition,
+    attributes: Attributes,
+    object: KubeObject | undefined,
+    old: KubeObject | undefined,
+  ): boolean {
     const conditions = webhook.matchConditions ?? [];
     if (conditions.length === 0) return true;
     const { request } = makeReview(attributes, version, undefined, undefined).body;
     const verdict = matchConditions(conditions, { object, oldObject: old, request });
     if (verdict.kind === 'failed' && webhook.failurePolicy !== 'Ignore') {
-      throw new StatusError(403, 'Forbidden', `${attributes.definition.plural} ${JSON.stringify(attributes.name)} is forbidden: ${verdict.why}`, { name: attributes.name, kind: attributes.definition.plural });
+      throw new StatusError(403, 'Forbidden', `${attributes.definition.plural} ${JSON.stringify(attributes.name)} is forbidden: ${verdict.why}`, {
+        name: attributes.name,
+        kind: attributes.definition.plural,
+      });
     }
     return verdict.kind === 'matches';
   }
 
   /** The answer; undefined when there is none and the webhook may be ignored. @throws StatusError for a refusal */
-  async #ask({ webhook }: CompiledWebhook, version: ResourceDefinition, attributes: Attributes, object: KubeObject | undefined, old: KubeObject | undefined, mutating: boolean): Promise<Verdict | undefined> {
+  async #ask(
+    { webhook }: CompiledWebhook,
+    version: ResourceDefinition,
+    attributes: Attributes,
+    object: KubeObject | undefined,
+    old: KubeObject | undefined,
+    mutating: boolean,
+  ): Promise<Verdict | undefined> {
     if (attributes.dryRun && webhook.sideEffects !== 'None' && webhook.sideEffects !== 'NoneOnDryRun') {
       throw badRequest(`admission webhook ${JSON.stringify(webhook.name)} does not support dry run`);
     }
@@ -139,9 +168,7 @@ export class Webhooks implements Admission {
     const timeout = `timeout=${timeoutSeconds}s`;
     const { url, service } = config;
     const target =
-      service === undefined
-        ? { ...config, url: `${url ?? ''}?${timeout}` }
-        : { ...config, service: { ...service, path: `${service.path ?? '/'}?${timeout}` } };
+      service === undefined ? { ...config, url: `${url ?? ''}?${timeout}` } : { ...config, service: { ...service, path: `${service.path ?? '/'}?${timeout}` } };
     const { resolveService } = this.#options;
     return callWebhook({ config: target, body, timeoutMs: timeoutSeconds * 1_000, ...(resolveService === undefined ? {} : { resolveService }) });
   }

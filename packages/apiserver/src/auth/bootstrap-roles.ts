@@ -35,19 +35,28 @@ const clusterRoles: Record<string, PolicyRule[]> = {
   'cluster-admin': [rule(['*'], ['*'], ['*']), { verbs: ['*'], nonResourceURLs: ['*'] }],
   'system:discovery': [{ verbs: ['get'], nonResourceURLs: DISCOVERY_PATHS }],
   'system:public-info-viewer': [{ verbs: ['get'], nonResourceURLs: INFO_PATHS }],
-  'system:monitoring': [{ verbs: ['get'], nonResourceURLs: ['/healthz', '/healthz/*', '/livez', '/livez/*', '/metrics', '/metrics/slis', '/readyz', '/readyz/*'] }],
+  'system:monitoring': [
+    { verbs: ['get'], nonResourceURLs: ['/healthz', '/healthz/*', '/livez', '/livez/*', '/metrics', '/metrics/slis', '/readyz', '/readyz/*'] },
+  ],
   'system:basic-user': [
     rule(['create'], ['authorization.k8s.io'], ['selfsubjectaccessreviews', 'selfsubjectrulesreviews']),
     rule(['create'], ['authentication.k8s.io'], ['selfsubjectreviews']),
   ],
-  'system:auth-delegator': [rule(['create'], ['authentication.k8s.io'], ['tokenreviews']), rule(['create'], ['authorization.k8s.io'], ['subjectaccessreviews'])],
+  'system:auth-delegator': [
+    rule(['create'], ['authentication.k8s.io'], ['tokenreviews']),
+    rule(['create'], ['authorization.k8s.io'], ['subjectaccessreviews']),
+  ],
 };
 
 /** The roles that gather the rules of others by label. */
 const aggregating: Record<string, PolicyRule[]> = { admin, edit, view };
 
 function meta(name: string, labels: Record<string, string> = {}): KubeObject['metadata'] {
-  return { name, labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults', ...labels }, annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'true' } };
+  return {
+    name,
+    labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults', ...labels },
+    annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'true' },
+  };
 }
 
 function clusterRole(name: string, rules: PolicyRule[]): KubeObject {
@@ -61,7 +70,13 @@ function aggregatingRole(name: string, rules: PolicyRule[]): KubeObject {
 
 function binding(role: string, groups: readonly string[]): KubeObject {
   const subjects = groups.map((name) => ({ kind: 'Group', apiGroup: GROUP, name }));
-  return { apiVersion: `${GROUP}/v1`, kind: 'ClusterRoleBinding', metadata: meta(role), subjects, roleRef: { apiGroup: GROUP, kind: 'ClusterRole', name: role } } as KubeObject;
+  return {
+    apiVersion: `${GROUP}/v1`,
+    kind: 'ClusterRoleBinding',
+    metadata: meta(role),
+    subjects,
+    roleRef: { apiGroup: GROUP, kind: 'ClusterRole', name: role },
+  } as KubeObject;
 }
 
 export const bootstrapClusterRoles: readonly KubeObject[] = [

@@ -13,7 +13,10 @@ export function parseLabelSelector({ matchLabels = {}, matchExpressions = [] }: 
   return (labels) => equal.every(([key, value]) => labels[key] === value) && matchExpressions.every((expression) => holds(expression, labels));
 }
 
-function holds({ key, operator, values = [] }: { key: string; operator: string; values?: readonly string[] }, labels: Readonly<Record<string, string>>): boolean {
+function holds(
+  { key, operator, values = [] }: { key: string; operator: string; values?: readonly string[] },
+  labels: Readonly<Record<string, string>>,
+): boolean {
   const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
   switch (operator) {
     case 'In':

@@ -11,7 +11,15 @@ export interface PolicyRule {
 
 /** What somebody wants to do, as the authorizer sees it. */
 export type AccessRequest =
-  | { readonly kind: 'resource'; readonly verb: string; readonly group: string; readonly resource: string; readonly subresource: string; readonly namespace: string; readonly name: string }
+  | {
+      readonly kind: 'resource';
+      readonly verb: string;
+      readonly group: string;
+      readonly resource: string;
+      readonly subresource: string;
+      readonly namespace: string;
+      readonly name: string;
+    }
   | { readonly kind: 'path'; readonly verb: string; readonly path: string };
 
 const ANY = '*';

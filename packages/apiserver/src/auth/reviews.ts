@@ -117,16 +117,23 @@ export class Reviews {
     const boundTo = boundObjectRef === undefined ? undefined : this.#bound(boundObjectRef, namespace);
     const wish = { namespace, name, uid: account.metadata.uid ?? '', audiences, expirationSeconds, boundTo };
     const { token, expiresAt } = this.#options.serviceAccounts.issue(wish);
-    const full = { ...request, metadata: { ...request.metadata, name, namespace }, spec: { audiences, expirationSeconds, ...(boundObjectRef === undefined ? {} : { boundObjectRef }) } };
+    const full = {
+      ...request,
+      metadata: { ...request.metadata, name, namespace },
+      spec: { audiences, expirationSeconds, ...(boundObjectRef === undefined ? {} : { boundObjectRef }) },
+    };
     return withStatus(full as KubeObject, { token, expirationTimestamp: timestamp(expiresAt) }, this.#options.now());
   }
 
   #bound({ kind = '', name = '', uid }: NonNullable<TokenSpec['boundObjectRef']>, namespace: string): { kind: string; name: string; uid: string } {
-    if (!['Pod', 'Secret', 'Node'].includes(kind)) throw badRequest(`cannot bind token for serviceaccount to object of type ${kind === '' ? '/, Kind=' : `/v1, Kind=${kind}`}`);
+    if (!['Pod', 'Secret', 'Node'].includes(kind))
+      throw badRequest(`cannot bind token for serviceaccount to object of type ${kind === '' ? '/, Kind=' : `/v1, Kind=${kind}`}`);
     const found = this.#options.serviceAccounts.boundUid(kind, namespace, name);
     if (found === undefined) throw notFound({ group: '', kind: `${kind.toLowerCase()}s` }, name);
     if (uid !== undefined && uid !== '' && uid !== found) {
-      throw badRequest(`the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`);
+      throw badRequest(
+        `the UID in the bound object reference (${uid}) does not match the UID in record. The object might have been deleted and then recreated`,
+      );
     }
     return { kind, name, uid: found };
   }

@@ -44,7 +44,9 @@ export class ServiceAccountTokens {
   constructor({ key, store, now }: { key: string; store: Store; now: () => Date }) {
     this.#privateKey = createPrivateKey(key);
     this.#publicKey = createPublicKey(this.#privateKey);
-    this.#keyId = createHash('sha256').update(this.#publicKey.export({ format: 'der', type: 'spki' })).digest('base64url');
+    this.#keyId = createHash('sha256')
+      .update(this.#publicKey.export({ format: 'der', type: 'spki' }))
+      .digest('base64url');
     this.#store = store;
     this.#now = now;
   }

@@ -24,14 +24,28 @@ const text = (object: JsonObject, ...names: string[]): string => {
   const value = at(object, ...names);
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
 };
-const field = (...names: string[]): Cell => (object) => text(object, ...names);
-const orUnset = (...names: string[]): Cell => (object) => text(object, ...names) || '<unset>';
-const orNone = (...names: string[]): Cell => (object) => text(object, ...names) || '<none>';
-const flag = (...names: string[]): Cell => (object) => at(object, ...names) === true;
-const size = (...names: string[]): Cell => (object) => {
-  const value = at(object, ...names);
-  return Array.isArray(value) ? value.length : isObject(value) ? Object.keys(value).length : 0;
-};
+const field =
+  (...names: string[]): Cell =>
+  (object) =>
+    text(object, ...names);
+const orUnset =
+  (...names: string[]): Cell =>
+  (object) =>
+    text(object, ...names) || '<unset>';
+const orNone =
+  (...names: string[]): Cell =>
+  (object) =>
+    text(object, ...names) || '<none>';
+const flag =
+  (...names: string[]): Cell =>
+  (object) =>
+    at(object, ...names) === true;
+const size =
+  (...names: string[]): Cell =>
+  (object) => {
+    const value = at(object, ...names);
+    return Array.isArray(value) ? value.length : isObject(value) ? Object.keys(value).length : 0;
+  };
 
 function since(time: unknown, nowMs: number): string {
   return typeof time === 'string' ? age(nowMs - Date.parse(time)) : '<unknown>';
@@ -83,11 +97,16 @@ const nodeStatus: Cell = (node) => {
 const ROLE = 'node-role.kubernetes.io/';
 const nodeRoles: Cell = (node) => {
   const labels = at(node, 'metadata', 'labels');
-  const roles = isObject(labels) ? Object.keys(labels).filter((name) => name.startsWith(ROLE)).map((name) => name.slice(ROLE.length)) : [];
+  const roles = isObject(labels)
+    ? Object.keys(labels)
+        .filter((name) => name.startsWith(ROLE))
+        .map((name) => name.slice(ROLE.length))
+    : [];
   return roles.length === 0 ? '<none>' : roles.sort().join(',');
 };
 
-const eventTime = (event: JsonObject, nowMs: number): string => since(at(event, 'series', 'lastObservedTime') ?? at(event, 'lastTimestamp') ?? at(event, 'eventTime'), nowMs);
+const eventTime = (event: JsonObject, nowMs: number): string =>
+  since(at(event, 'series', 'lastObservedTime') ?? at(event, 'lastTimestamp') ?? at(event, 'eventTime'), nowMs);
 const eventObject: Cell = (event) => `${text(event, 'involvedObject', 'kind').toLowerCase()}/${text(event, 'involvedObject', 'name')}`;
 const eventMessage: Cell = (event) => text(event, 'message').trim();
 

@@ -26,7 +26,19 @@ interface Page {
 
 function define(group: string, version: string, pages: readonly Page[]): ResourceDefinition[] {
   return pages.map(
-    ({ kind, verbs = ALL_VERBS, subresources = [], plural = `${kind.toLowerCase()}s`, short = [], categories = [], cluster = false, selectable = [], strategy = {}, columns = [], view }) => ({
+    ({
+      kind,
+      verbs = ALL_VERBS,
+      subresources = [],
+      plural = `${kind.toLowerCase()}s`,
+      short = [],
+      categories = [],
+      cluster = false,
+      selectable = [],
+      strategy = {},
+      columns = [],
+      view,
+    }) => ({
       group,
       version,
       plural,
@@ -52,7 +64,14 @@ const INVOLVED = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVer
 
 export const builtinResources: readonly ResourceDefinition[] = [
   ...define('', 'v1', [
-    { kind: 'Namespace', verbs: ALL_VERBS.filter((verb) => verb !== 'deletecollection'), short: ['ns'], cluster: true, selectable: ['status.phase'], strategy: plain.namespace },
+    {
+      kind: 'Namespace',
+      verbs: ALL_VERBS.filter((verb) => verb !== 'deletecollection'),
+      short: ['ns'],
+      cluster: true,
+      selectable: ['status.phase'],
+      strategy: plain.namespace,
+    },
     { kind: 'ConfigMap', short: ['cm'], strategy: plain.configMap },
     { kind: 'Secret', selectable: ['type'], strategy: plain.secret },
     { kind: 'ServiceAccount', short: ['sa'], subresources: ['token'], strategy: { returnsDeletedObject: true } },

@@ -72,7 +72,7 @@ const holds = [
   "url('https://a.b:80/x?y=1').getPort() == '80' && url('/p').getHost() == ''",
   "sets.contains(self.tags, ['a']) && sets.equivalent([1, 2], [2, 1])",
   'optional.of(1).hasValue() && !optional.none().hasValue() && optional.of(2).optMap(x, x * 2).value() == 4',
-  "cel.bind(x, self.n * 2, x > 9 && x < 11)",
+  'cel.bind(x, self.n * 2, x > 9 && x < 11)',
   "format.dns1123Label().validate('ok') == optional.none()",
   "semver('1.2.3').isLessThan(semver('1.10.0'))",
   "{'a': 1}[?'b'].orValue(3) == 3 && 'a' in {'a': 1} && 2 in [1, 2]",
@@ -85,8 +85,14 @@ const faults: [string, string][] = [
   ['self.b == 1', "ERROR: <input>:1:5: undefined field 'b'\n | self.b == 1\n | ....^"],
   ['self.a == 1', "ERROR: <input>:1:8: found no matching overload for '_==_' applied to '(string, int)'\n | self.a == 1\n | .......^"],
   ['foo', "ERROR: <input>:1:1: undeclared reference to 'foo' (in container '')\n | foo\n | ^"],
-  ['self.n.startsWith("a")', "ERROR: <input>:1:18: found no matching overload for 'startsWith' applied to 'int.(string)'\n | self.n.startsWith(\"a\")\n | .................^"],
-  ['self.n ==', "ERROR: <input>:1:10: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}\n | self.n ==\n | .........^"],
+  [
+    'self.n.startsWith("a")',
+    "ERROR: <input>:1:18: found no matching overload for 'startsWith' applied to 'int.(string)'\n | self.n.startsWith(\"a\")\n | .................^",
+  ],
+  [
+    'self.n ==',
+    "ERROR: <input>:1:10: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}\n | self.n ==\n | .........^",
+  ],
   ['true &&\n  self.b', "ERROR: <input>:2:7: undefined field 'b'\n |   self.b\n | ......^"],
   ["['a', 1] == []", "ERROR: <input>:1:7: expected type 'string' but found 'int'\n | ['a', 1] == []\n | ......^"],
 ];
@@ -110,7 +116,7 @@ describe('compile', () => {
     ['self.tags[5] == "a"', 'index out of bounds: 5'],
     ['9223372036854775807 + 1 > 0', 'integer overflow'],
     ['self.tags.map(t, self.m[t]) == []', 'no such key: a'],
-    ["self.q < 3", 'no such overload: _<_'],
+    ['self.q < 3', 'no such overload: _<_'],
   ])('fails to evaluate %s', (source, wanted) => {
     expect(() => evaluate(source)).toThrow(wanted);
   });

@@ -231,7 +231,9 @@ export class Compiler {
     const onValue = receiver !== undefined && namespace === undefined;
     // The arguments of a format are of any types.
     const mixed = onValue && name === 'format';
-    const operands = [...(onValue ? [receiver] : []), ...args].map((one) => (mixed && one.op === 'list' ? this.#list(one.args, scope, true) : this.compile(one, scope)));
+    const operands = [...(onValue ? [receiver] : []), ...args].map((one) =>
+      mixed && one.op === 'list' ? this.#list(one.args, scope, true) : this.compile(one, scope),
+    );
     const fullName = namespace ?? name;
     const overloads = this.#table.overloads.get(onValue ? `.${name}` : fullName);
     if (overloads === undefined) return this.fault(offset, `undeclared reference to '${fullName}' (in container '')`);
@@ -277,8 +279,14 @@ export class Compiler {
   #map(entries: readonly (readonly [ASTNode, ASTNode])[], scope: Scope): Compiled {
     const keys = entries.map(([key]) => this.compile(key, scope));
     const values = entries.map(([, value]) => this.compile(value, scope));
-    const key = this.#homogeneous(keys, entries.map((entry) => entry[0]));
-    const value = this.#homogeneous(values, entries.map((entry) => entry[1]));
+    const key = this.#homogeneous(
+      keys,
+      entries.map((entry) => entry[0]),
+    );
+    const value = this.#homogeneous(
+      values,
+      entries.map((entry) => entry[1]),
+    );
     const run = (frame: Frame): unknown => {
       charge(frame, 30);
       return new Map(keys.map((one, index) => [one.run(frame), values[index]?.run(frame)]));
@@ -434,7 +442,8 @@ function call(name: string, operands: readonly Compiled[], candidates: readonly 
   const run = (frame: Frame): unknown => {
     const args = operands.map((one) => one.run(frame));
     // A field that may be null has the type of what it is otherwise.
-    const chosen = only !== undefined && !mayDiffer && !args.includes(null) ? only : candidates.find((one) => one.args.every((type, index) => fits(args[index], type)));
+    const chosen =
+      only !== undefined && !mayDiffer && !args.includes(null) ? only : candidates.find((one) => one.args.every((type, index) => fits(args[index], type)));
     if (chosen === undefined) throw noOverload(name);
     charge(frame, 1 + chosen.cost(sizesOf(args)));
     return chosen.run(...args.map((value, index) => adapt(value, chosen.args[index] ?? DYN)));
@@ -442,4 +451,3 @@ function call(name: string, operands: readonly Compiled[], candidates: readonly 
   const size = Math.max(...candidates.map((one) => one.size(sizes)));
   return { type: result, run, cost: total(operands) + 1 + worst, size };
 }
-

@@ -11,7 +11,12 @@ export class CompileError extends Error {
   readonly issues: readonly Issue[];
 
   constructor(source: string, issues: readonly Issue[]) {
-    super([...issues].sort((one, other) => one.offset - other.offset).map((issue) => display(source, issue)).join('\n'));
+    super(
+      [...issues]
+        .sort((one, other) => one.offset - other.offset)
+        .map((issue) => display(source, issue))
+        .join('\n'),
+    );
     this.issues = issues;
   }
 }

@@ -131,7 +131,8 @@ function loopCost({ range }: Loop, body: number, perItem: number): number {
 function predicateOf(compiler: Compiler, node: ASTNode | undefined, made: Loop, offset: number): Compiled {
   if (node === undefined) return compiler.fault(offset, 'missing predicate');
   const predicate = compiler.compile(node, made.scope);
-  if (!accepts(BOOL, predicate.type, new Map())) return compiler.fault(node.start, `found no matching overload for '_&&_' applied to '(bool, ${predicate.type.kind})'`);
+  if (!accepts(BOOL, predicate.type, new Map()))
+    return compiler.fault(node.start, `found no matching overload for '_&&_' applied to '(bool, ${predicate.type.kind})'`);
   return predicate;
 }
 

@@ -155,4 +155,3 @@ function times(operator: string, left: unknown, right: unknown): unknown {
   if (left instanceof Duration && right instanceof Duration) return new Duration(int64(operator === '+' ? left.nanos + right.nanos : left.nanos - right.nanos));
   return undefined;
 }
-

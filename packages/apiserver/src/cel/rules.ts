@@ -107,7 +107,13 @@ function visitItems({ items, schema }: RuleNode, list: readonly unknown[], old: 
   list.forEach((item, index) => visit(items, item, oldItem?.(item, index), childPath(path, index), run));
 }
 
-function visitMembers({ properties, rest, schema }: RuleNode, object: Record<string, unknown>, old: Record<string, unknown> | undefined, path: string, run: Run): void {
+function visitMembers(
+  { properties, rest, schema }: RuleNode,
+  object: Record<string, unknown>,
+  old: Record<string, unknown> | undefined,
+  path: string,
+  run: Run,
+): void {
   for (const [name, node] of properties) {
     if (Object.hasOwn(object, name)) visit(node, object[name], old?.[name], childPath(path, name), run);
   }

@@ -83,7 +83,16 @@ export function parseTimestamp(text: string): Timestamp {
   return new Timestamp(BigInt(Date.parse(`${seconds}${zone}`)) * 1_000_000n + nanos);
 }
 
-const UNITS: Readonly<Record<string, bigint>> = { ns: 1n, us: 1000n, µs: 1000n, μs: 1000n, ms: 1_000_000n, s: 1_000_000_000n, m: 60_000_000_000n, h: 3_600_000_000_000n };
+const UNITS: Readonly<Record<string, bigint>> = {
+  ns: 1n,
+  us: 1000n,
+  µs: 1000n,
+  μs: 1000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
+};
 
 /** Reads a duration of Go (`1h5m`). @throws CelError */
 export function parseDuration(text: string): Duration {
@@ -150,10 +159,13 @@ export function equals(left: unknown, right: unknown): boolean {
   if (isOpaque(left)) return left.equals(right);
   if (Array.isArray(right)) return false;
   const names = keysOf(left);
-  return names.length === keysOf(right).length && names.every((name) => {
-    const other = memberOf(right, name);
-    return other !== undefined && equals(memberOf(left, name), other);
-  });
+  return (
+    names.length === keysOf(right).length &&
+    names.every((name) => {
+      const other = memberOf(right, name);
+      return other !== undefined && equals(memberOf(left, name), other);
+    })
+  );
 }
 
 export function isNumeric(value: unknown): value is number | bigint | Uint {

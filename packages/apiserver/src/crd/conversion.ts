@@ -31,7 +31,13 @@ export async function convert(objects: readonly JsonObject[], definition: Defini
   return objects.map((object) => byOriginal.get(object) ?? object);
 }
 
-async function byWebhook(objects: readonly JsonObject[], wanted: string, definition: Definition, webhook: WebhookConversion, call: CallWebhook): Promise<JsonObject[]> {
+async function byWebhook(
+  objects: readonly JsonObject[],
+  wanted: string,
+  definition: Definition,
+  webhook: WebhookConversion,
+  call: CallWebhook,
+): Promise<JsonObject[]> {
   const uid = randomUUID();
   const kind = definition.spec.names.kind;
   const fail = (why: string): never => {
@@ -42,7 +48,8 @@ async function byWebhook(objects: readonly JsonObject[], wanted: string, definit
   const response = isObject(answer) ? answer['response'] : undefined;
   if (!isObject(response) || response['uid'] !== uid) return fail('the answer has no response with the uid of the request');
   const result = response['result'];
-  if (!isObject(result) || result['status'] !== 'Success') return fail(isObject(result) && typeof result['message'] === 'string' ? result['message'] : 'the response has no result of status Success');
+  if (!isObject(result) || result['status'] !== 'Success')
+    return fail(isObject(result) && typeof result['message'] === 'string' ? result['message'] : 'the response has no result of status Success');
   const converted = response['convertedObjects'];
   if (!Array.isArray(converted) || converted.length !== objects.length) {
     return fail(`expected ${objects.length} converted objects, but received ${Array.isArray(converted) ? converted.length : 0}`);
@@ -54,13 +61,16 @@ const FREE = new Set(['labels', 'annotations']);
 
 function accept(object: unknown, original: JsonObject, wanted: string, index: number, fail: (why: string) => never): JsonObject {
   if (!isObject(object)) return fail(`invalid converted object at index ${index}: it is no object`);
-  if (object['apiVersion'] !== wanted) return fail(`invalid converted object at index ${index}: invalid groupVersion (expected ${wanted}, received ${String(object['apiVersion'])})`);
-  if (object['kind'] !== original['kind']) return fail(`invalid converted object at index ${index}: invalid kind (expected ${String(original['kind'])}, received ${String(object['kind'])})`);
+  if (object['apiVersion'] !== wanted)
+    return fail(`invalid converted object at index ${index}: invalid groupVersion (expected ${wanted}, received ${String(object['apiVersion'])})`);
+  if (object['kind'] !== original['kind'])
+    return fail(`invalid converted object at index ${index}: invalid kind (expected ${String(original['kind'])}, received ${String(object['kind'])})`);
   const [metadata, before] = [object['metadata'], original['metadata']];
   if (!isObject(metadata) || !isObject(before)) return fail(`invalid metadata of the converted object at index ${index}`);
   const changed = [...new Set([...Object.keys(metadata), ...Object.keys(before)])].find((name) => !FREE.has(name) && !jsonEqual(metadata[name], before[name]));
   // Everything but labels and annotations is taken from the original, as kube-apiserver does.
-  if (changed === 'name' || changed === 'namespace' || changed === 'uid') return fail(`invalid metadata of the converted object at index ${index}: metadata.${changed} must not change`);
+  if (changed === 'name' || changed === 'namespace' || changed === 'uid')
+    return fail(`invalid metadata of the converted object at index ${index}: metadata.${changed} must not change`);
   const free = Object.fromEntries(Object.entries(metadata).filter(([name]) => FREE.has(name)));
   const rest = Object.fromEntries(Object.entries(before).filter(([name]) => !FREE.has(name)));
   return { ...object, metadata: { ...rest, ...free } };

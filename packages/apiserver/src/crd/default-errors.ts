@@ -44,7 +44,10 @@ function oneDefaultErrors(schema: Schema, path: string): FieldError[] {
 
 function ruleViolations(value: unknown, schema: Schema, path: string): FieldError[] {
   try {
-    return ruleErrors({ default: value }, { type: 'object', properties: { default: schema } }).map((error) => ({ ...error, field: error.field.replace(/^default/, path) }));
+    return ruleErrors({ default: value }, { type: 'object', properties: { default: schema } }).map((error) => ({
+      ...error,
+      field: error.field.replace(/^default/, path),
+    }));
   } catch {
     return []; // a rule that does not compile is told by the check of rules
   }

@@ -23,7 +23,12 @@ function label1035Faults(text: string): string[] {
 
 /** All errors of a definition with its defaults; `old` is the stored one on update. */
 export function definitionErrors(definition: Definition, old?: Definition): FieldError[] {
-  return [...(old === undefined ? nameErrors(definition) : immutableErrors(definition, old)), ...specErrors(definition), ...storedVersionErrors(definition), ...approvalErrors(definition, old)];
+  return [
+    ...(old === undefined ? nameErrors(definition) : immutableErrors(definition, old)),
+    ...specErrors(definition),
+    ...storedVersionErrors(definition),
+    ...approvalErrors(definition, old),
+  ];
 }
 
 function nameErrors({ metadata, spec }: Definition): FieldError[] {
@@ -98,7 +103,9 @@ function versionErrors(versions: readonly DefinitionVersion[]): FieldError[] {
   versions.forEach((version, index) => {
     if (index > 0 && isShared(versions, 'subresources') && isShared(versions, 'additionalPrinterColumns') && isShared(versions, 'selectableFields')) return;
     errors.push(...subresourceErrors(version, `${base('subresources', index)}.subresources`));
-    (version.additionalPrinterColumns ?? []).forEach((column, at) => errors.push(...columnErrors(column, `${base('additionalPrinterColumns', index)}.additionalPrinterColumns[${at}]`)));
+    (version.additionalPrinterColumns ?? []).forEach((column, at) =>
+      errors.push(...columnErrors(column, `${base('additionalPrinterColumns', index)}.additionalPrinterColumns[${at}]`)),
+    );
     errors.push(...selectableFieldErrors(version, `${base('selectableFields', index)}.selectableFields`));
   });
   const names = new Set(versions.map((version) => version.name));
@@ -115,7 +122,8 @@ function oneVersionErrors(version: DefinitionVersion, path: string): FieldError[
   if (faults.length > 0) errors.push(invalid(`${path}.name`, version.name ?? '', faults.join(',')));
   if (version.schema?.openAPIV3Schema === undefined) errors.push(required(`${path}.schema.openAPIV3Schema`));
   const warning = version.deprecationWarning;
-  if (warning !== undefined && version.deprecated !== true) errors.push(invalid(`${path}.deprecationWarning`, warning, 'can only be set for deprecated versions'));
+  if (warning !== undefined && version.deprecated !== true)
+    errors.push(invalid(`${path}.deprecationWarning`, warning, 'can only be set for deprecated versions'));
   if (warning !== undefined && (warning.length === 0 || warning.length > 256)) {
     errors.push(invalid(`${path}.deprecationWarning`, warning, warning.length === 0 ? 'must not be empty if set' : 'must be <= 256 characters long'));
   }
@@ -178,7 +186,8 @@ function nameFormatErrors(names: DefinitionNames): FieldError[] {
   check('kind', names.kind, 'may have mixed case, but should otherwise match: ');
   check('listKind', names.listKind, 'may have mixed case, but should otherwise match: ');
   (names.shortNames ?? []).forEach((name, index) => check(`shortNames[${index}]`, name));
-  if ((names.kind ?? '') !== '' && names.kind === names.listKind) errors.push(invalid('spec.names.listKind', names.listKind, 'kind and listKind may not be the same'));
+  if ((names.kind ?? '') !== '' && names.kind === names.listKind)
+    errors.push(invalid('spec.names.listKind', names.listKind, 'kind and listKind may not be the same'));
   (names.categories ?? []).forEach((name, index) => check(`categories[${index}]`, name));
   return errors;
 }
@@ -196,12 +205,14 @@ function oneSchemaErrors(schema: Schema | undefined, path: string): FieldError[]
 function conversionErrors(conversion: Definition['spec']['conversion']): FieldError[] {
   if (conversion === undefined) return [];
   const { strategy, webhook } = conversion;
-  if (strategy !== 'None' && strategy !== 'Webhook') return [strategy === undefined ? required('spec.conversion.strategy') : notSupported('spec.conversion.strategy', strategy, ['None', 'Webhook'])];
+  if (strategy !== 'None' && strategy !== 'Webhook')
+    return [strategy === undefined ? required('spec.conversion.strategy') : notSupported('spec.conversion.strategy', strategy, ['None', 'Webhook'])];
   if (strategy === 'None') return webhook === undefined ? [] : [forbidden('spec.conversion.webhook', 'should not be set when strategy is not set to Webhook')];
   const client = webhook?.clientConfig;
   const errors: FieldError[] = [];
   if (client === undefined) errors.push(required('spec.conversion.webhookClientConfig', 'required when strategy is set to Webhook'));
-  else if ((client.url === undefined) === (client.service === undefined)) errors.push(required('spec.conversion.webhookClientConfig', 'exactly one of url or service is required'));
+  else if ((client.url === undefined) === (client.service === undefined))
+    errors.push(required('spec.conversion.webhookClientConfig', 'exactly one of url or service is required'));
   const versions = webhook?.conversionReviewVersions ?? [];
   if (versions.length === 0) errors.push(required('spec.conversion.conversionReviewVersions'));
   else if (!versions.includes('v1')) errors.push(invalid('spec.conversion.conversionReviewVersions', versions, 'must include at least one of v1, v1beta1'));
@@ -225,5 +236,7 @@ function approvalErrors({ metadata, spec }: Definition, old: Definition | undefi
   const field = `metadata.annotations[${APPROVAL}]`;
   if (value === '') return [required(field, `protected groups must have approval annotation "${APPROVAL}", ${ADVICE}`)];
   if (value.startsWith('unapproved') || (URL.canParse(value) && /^[a-z]+:\/\/[^/]+/i.test(value))) return [];
-  return [invalid(field, value, `protected groups must have approval annotation "${APPROVAL}" with either a URL or a reason starting with "unapproved", ${ADVICE}`)];
+  return [
+    invalid(field, value, `protected groups must have approval annotation "${APPROVAL}" with either a URL or a reason starting with "unapproved", ${ADVICE}`),
+  ];
 }

@@ -55,7 +55,10 @@ export class Definitions {
     const settled = { ...crd, status } as CustomResourceDefinition;
     if (isEstablished(settled)) this.#serve(key, settled);
     if (jsonEqual(status, crd.status)) return;
-    const { entry, durable } = collection.put(key, (resourceVersion) => ({ ...settled, metadata: { ...crd.metadata, resourceVersion } }) as unknown as KubeObject);
+    const { entry, durable } = collection.put(
+      key,
+      (resourceVersion) => ({ ...settled, metadata: { ...crd.metadata, resourceVersion } }) as unknown as KubeObject,
+    );
     await durable;
     const served = this.#served.get(key);
     if (served !== undefined) served.version = entry.object.metadata.resourceVersion ?? '';
@@ -141,6 +144,8 @@ export class Definitions {
   }
 
   #timestamp(): string {
-    return this.#now().toISOString().replace(/\.\d+Z$/, 'Z');
+    return this.#now()
+      .toISOString()
+      .replace(/\.\d+Z$/, 'Z');
   }
 }

@@ -24,10 +24,18 @@ function fitting(schema: Schema, depth: number): fc.Arbitrary<unknown> {
   if (depth === 0 || type === undefined) return fc.constantFrom<unknown>('x', 1, true, {}, [], null);
   if (type === 'array') return fc.array(items === undefined ? fc.jsonValue() : fitting(items, depth - 1), { maxLength: 2 });
   if (type === 'object' && properties !== undefined) {
-    const members = Object.entries(properties).map(([name, property]): [string, fc.Arbitrary<unknown>] => [name, fc.option(fitting(property, depth - 1), { nil: null })]);
+    const members = Object.entries(properties).map(([name, property]): [string, fc.Arbitrary<unknown>] => [
+      name,
+      fc.option(fitting(property, depth - 1), { nil: null }),
+    ]);
     return fc.record(Object.fromEntries(members)).map((object) => Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)));
   }
-  if (type === 'object') return fc.dictionary(fc.constantFrom('a', 'spec', '__proto__', 'metadata'), typeof additionalProperties === 'object' ? fitting(additionalProperties, depth - 1) : fc.jsonValue(), { maxKeys: 2 });
+  if (type === 'object')
+    return fc.dictionary(
+      fc.constantFrom('a', 'spec', '__proto__', 'metadata'),
+      typeof additionalProperties === 'object' ? fitting(additionalProperties, depth - 1) : fc.jsonValue(),
+      { maxKeys: 2 },
+    );
   if (type === 'boolean') return fc.boolean();
   if (type === 'integer' || type === 'number') return fc.integer({ min: -3, max: 10 });
   return fc.constantFrom('', 'object', 'array', 'string', 'integer', 'v1', 'things', 'self.a == 1', '.spec.a', 'map', '(', 'x-y');
@@ -38,7 +46,12 @@ describe('hostile input', () => {
     const spec = definitionSchema.properties?.['spec'] ?? {};
     fc.assert(
       fc.property(fc.option(fitting(spec, 6), { nil: undefined }), (value) => {
-        const object = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'things.x.dev' }, ...(value === undefined ? {} : { spec: value }) };
+        const object = {
+          apiVersion: 'apiextensions.k8s.io/v1',
+          kind: 'CustomResourceDefinition',
+          metadata: { name: 'things.x.dev' },
+          ...(value === undefined ? {} : { spec: value }),
+        };
         if (decodeFault(object, definitionSchema, 'CustomResourceDefinition') !== undefined) return;
         normalize(object, definitionType);
         const crd = object as unknown as KubeObject;
@@ -50,8 +63,53 @@ describe('hostile input', () => {
   });
 
   it('of rules is compiled or refused, and evaluated or failed', () => {
-    const schema: Schema = { type: 'object', properties: { a: { type: 'string' }, n: { type: 'integer' }, l: { type: 'array', items: { type: 'integer' } }, q: { 'x-kubernetes-int-or-string': true } } };
-    const tokens = ['self', '.a', '.n', '.l', '.q', '[0]', ' + ', ' == ', ' && ', ' in ', '(', ')', '1', '"x"', '.all(x, ', 'x > 0', ')', '!', ' ? ', ' : ', 'size(', '.matches("a+")', '[', ']', ',', '.orValue(1)', '.?a', 'null', '{', '}', ' % ', '-', 'duration("x")', 'quantity("1")', '.map(y, y)', 'has('];
+    const schema: Schema = {
+      type: 'object',
+      properties: {
+        a: { type: 'string' },
+        n: { type: 'integer' },
+        l: { type: 'array', items: { type: 'integer' } },
+        q: { 'x-kubernetes-int-or-string': true },
+      },
+    };
+    const tokens = [
+      'self',
+      '.a',
+      '.n',
+      '.l',
+      '.q',
+      '[0]',
+      ' + ',
+      ' == ',
+      ' && ',
+      ' in ',
+      '(',
+      ')',
+      '1',
+      '"x"',
+      '.all(x, ',
+      'x > 0',
+      ')',
+      '!',
+      ' ? ',
+      ' : ',
+      'size(',
+      '.matches("a+")',
+      '[',
+      ']',
+      ',',
+      '.orValue(1)',
+      '.?a',
+      'null',
+      '{',
+      '}',
+      ' % ',
+      '-',
+      'duration("x")',
+      'quantity("1")',
+      '.map(y, y)',
+      'has(',
+    ];
     const type = celTypeOf(schema)!;
     fc.assert(
       fc.property(fc.array(fc.constantFrom(...tokens), { maxLength: 8 }), (parts) => {
@@ -69,7 +127,18 @@ describe('hostile input', () => {
     const schema: Schema = {
       type: 'object',
       properties: {
-        spec: { type: 'object', properties: { a: { type: 'string', default: 'd' }, l: { type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['k'], items: { type: 'object', properties: { k: { type: 'string' } } } } } },
+        spec: {
+          type: 'object',
+          properties: {
+            a: { type: 'string', default: 'd' },
+            l: {
+              type: 'array',
+              'x-kubernetes-list-type': 'map',
+              'x-kubernetes-list-map-keys': ['k'],
+              items: { type: 'object', properties: { k: { type: 'string' } } },
+            },
+          },
+        },
         status: { type: 'object', additionalProperties: { type: 'integer' } },
       },
     };

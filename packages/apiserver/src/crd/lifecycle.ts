@@ -55,7 +55,9 @@ interface Verdict {
 
 // Each name is accepted on its own; the first refusal in this order is the one that is told at the end.
 function judgeNames(definition: Definition, others: readonly Definition[]): Verdict {
-  const taken = others.filter((other) => other.metadata.name !== definition.metadata.name && other.spec.group === definition.spec.group).map((other) => other.status?.acceptedNames);
+  const taken = others
+    .filter((other) => other.metadata.name !== definition.metadata.name && other.spec.group === definition.spec.group)
+    .map((other) => other.status?.acceptedNames);
   const names = taken.filter((one) => one !== undefined);
   const resources = new Set(names.flatMap((one) => [one.plural, one.singular ?? '', ...(one.shortNames ?? [])]));
   const kinds = new Set(names.flatMap((one) => [one.kind, one.listKind ?? '']));

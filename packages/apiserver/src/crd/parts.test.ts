@@ -11,7 +11,13 @@ const object = {
   kind: 'Thing',
   metadata: { name: 'a', labels: { 'app.kubernetes.io/name': 'x' } },
   spec: { list: [{ n: 1 }, { n: 2 }], replicas: 3, on: true },
-  status: { conditions: [{ type: 'A', status: 'False' }, { type: 'Ready', status: 'True' }], replicas: 2 },
+  status: {
+    conditions: [
+      { type: 'A', status: 'False' },
+      { type: 'Ready', status: 'True' },
+    ],
+    replicas: 2,
+  },
 };
 
 describe('findAll', () => {
@@ -72,13 +78,17 @@ describe('scale', () => {
     expect(scaleOf(object, paths)).toMatchObject({ kind: 'Scale', metadata: { name: 'a' }, spec: { replicas: 3 }, status: { replicas: 2 } });
     const next = withScale({ ...object, spec: {} }, { spec: { replicas: 7 } }, paths);
     expect(next['spec']).toEqual({ replicas: 7 });
-    expect(scaleErrors({ spec: { replicas: -1 } }, paths)).toEqual([{ reason: 'FieldValueInvalid', field: '.spec.replicas', message: 'Invalid value: -1: should be a non-negative integer' }]);
+    expect(scaleErrors({ spec: { replicas: -1 } }, paths)).toEqual([
+      { reason: 'FieldValueInvalid', field: '.spec.replicas', message: 'Invalid value: -1: should be a non-negative integer' },
+    ]);
   });
 });
 
 describe('selectable fields', () => {
   it('are simple paths to scalars outside of metadata', () => {
-    const schema = { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { c: { type: 'string' }, o: { type: 'object' } } } } } };
+    const schema = {
+      openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { c: { type: 'string' }, o: { type: 'object' } } } } },
+    };
     const fields = ['.spec.c', '.spec.c', '.spec.o', '.spec.none', '.spec.c[0]'].map((jsonPath) => ({ jsonPath }));
     const errors = selectableFieldErrors({ name: 'v1', served: true, storage: true, schema, selectableFields: fields }, 'p');
     expect(errors.map((error) => error.field)).toEqual(['p[1].jsonPath', 'p[2].jsonPath', 'p[3].jsonPath', 'p[4].jsonPath']);
@@ -90,7 +100,13 @@ describe('selectable fields', () => {
 describe('convert', () => {
   const definition = (conversion: Definition['spec']['conversion']): Definition => ({
     metadata: { name: 'things.example.dev' },
-    spec: { group: 'example.dev', scope: 'Namespaced', names: { plural: 'things', kind: 'Thing' }, versions: [], ...(conversion === undefined ? {} : { conversion }) },
+    spec: {
+      group: 'example.dev',
+      scope: 'Namespaced',
+      names: { plural: 'things', kind: 'Thing' },
+      versions: [],
+      ...(conversion === undefined ? {} : { conversion }),
+    },
   });
   const webhook = { strategy: 'Webhook', webhook: { clientConfig: { url: 'https://x' }, conversionReviewVersions: ['v1'] } };
   const never = (): Promise<unknown> => Promise.reject(new Error('must not be called'));
@@ -103,7 +119,12 @@ describe('convert', () => {
   it('asks the webhook, and lets it change labels and annotations but no other metadata', async () => {
     const call = (_webhook: object, review: Record<string, unknown>): Promise<unknown> => {
       const { uid, objects, desiredAPIVersion } = review['request'] as { uid: string; objects: (typeof object)[]; desiredAPIVersion: string };
-      const convertedObjects = objects.map((one) => ({ ...one, apiVersion: desiredAPIVersion, metadata: { ...one.metadata, labels: { l: '1' }, finalizers: ['x'] }, spec: { converted: true } }));
+      const convertedObjects = objects.map((one) => ({
+        ...one,
+        apiVersion: desiredAPIVersion,
+        metadata: { ...one.metadata, labels: { l: '1' }, finalizers: ['x'] },
+        spec: { converted: true },
+      }));
       return Promise.resolve({ response: { uid, result: { status: 'Success' }, convertedObjects } });
     };
     const [converted] = await convert([object], definition(webhook), 'v2', call);

@@ -36,8 +36,14 @@ export function ruleDefinitionErrors(schema: Schema, path: string): FieldError[]
   const total = costs.rules.reduce((sum, { cost }) => sum + cost, 0);
   if (total <= SCHEMA_COST_LIMIT) return errors;
   const dearest = [...costs.rules].sort((one, other) => other.cost - one.cost).slice(0, 4);
-  const shares = dearest.map(({ path: rule }) => forbidden(rule, 'contributed to estimated rule & messageExpression cost total exceeding cost limit for entire OpenAPIv3 schema'));
-  return [...errors, ...shares, forbidden(path, tooCostly('x-kubernetes-validations estimated rule & messageExpression cost total for entire OpenAPIv3 schema', total, SCHEMA_COST_LIMIT))];
+  const shares = dearest.map(({ path: rule }) =>
+    forbidden(rule, 'contributed to estimated rule & messageExpression cost total exceeding cost limit for entire OpenAPIv3 schema'),
+  );
+  return [
+    ...errors,
+    ...shares,
+    forbidden(path, tooCostly('x-kubernetes-validations estimated rule & messageExpression cost total for entire OpenAPIv3 schema', total, SCHEMA_COST_LIMIT)),
+  ];
 }
 
 function visit(schema: Schema, path: string, place: Place, isRoot: boolean, costs: Costs, errors: FieldError[]): void {
@@ -52,7 +58,8 @@ function visit(schema: Schema, path: string, place: Place, isRoot: boolean, cost
   });
   for (const [name, property] of Object.entries(schema.properties ?? {})) visit(property, `${path}.properties[${name}]`, place, false, costs, errors);
   const rest = schema.additionalProperties;
-  if (typeof rest === 'object') visit(rest, `${path}.additionalProperties`, { ...place, times: place.times * limitOf(schema, schema.maxProperties) }, false, costs, errors);
+  if (typeof rest === 'object')
+    visit(rest, `${path}.additionalProperties`, { ...place, times: place.times * limitOf(schema, schema.maxProperties) }, false, costs, errors);
   if (schema.items === undefined) return;
   const uncorrelatable = place.uncorrelatable ?? (schema['x-kubernetes-list-type'] === 'map' ? undefined : path);
   visit(schema.items, `${path}.items`, { times: place.times * limitOf(schema, schema.maxItems), uncorrelatable }, false, costs, errors);
@@ -75,7 +82,8 @@ function textErrors(validation: Partial<ValidationRule>, at: string): FieldError
   else if (message.length > 2048) errors.push(invalid(`${at}.message`, `${message.slice(0, 10)}...`, 'message must have a maximum length of 2048 characters'));
   else if (lineBreak(message.trim())) errors.push(invalid(`${at}.message`, message, 'message must not contain line breaks'));
   else if (lineBreak(rule.trim()) && message === '') errors.push(required(`${at}.message`, 'message must be specified if rule contains line breaks'));
-  if (messageExpression !== '' && messageExpression.trim() === '') errors.push(required(`${at}.messageExpression`, 'messageExpression must be non-empty if specified'));
+  if (messageExpression !== '' && messageExpression.trim() === '')
+    errors.push(required(`${at}.messageExpression`, 'messageExpression must be non-empty if specified'));
   if (reason !== undefined && !REASONS.includes(reason)) errors.push(notSupported(`${at}.reason`, reason, REASONS));
   return errors;
 }
@@ -94,7 +102,14 @@ function fieldPathErrors(fieldPath: string, schema: Schema, field: string): Fiel
 
 // A rule as messages quote it: the names are those of the Go type.
 function quoted({ rule, message = '', messageExpression = '', reason, fieldPath = '', optionalOldSelf }: ValidationRule): object {
-  return { Rule: rule, Message: message, MessageExpression: messageExpression, Reason: reason ?? null, FieldPath: fieldPath, OptionalOldSelf: optionalOldSelf ?? null };
+  return {
+    Rule: rule,
+    Message: message,
+    MessageExpression: messageExpression,
+    Reason: reason ?? null,
+    FieldPath: fieldPath,
+    OptionalOldSelf: optionalOldSelf ?? null,
+  };
 }
 
 function tryCompile(rule: ValidationRule, schema: Schema, at: string, errors: FieldError[], isRoot: boolean): CompiledRule | undefined {
@@ -136,7 +151,8 @@ function checkCompiled(compiled: CompiledRule, at: string, place: Place, costs: 
   if (cost > RULE_COST_LIMIT) errors.push(forbidden(`${at}.rule`, tooCostly('estimated rule cost', cost, RULE_COST_LIMIT)));
   const messageCost = message?.maxCost ?? 0;
   if (message !== undefined) costs.rules.push({ path: `${at}.messageExpression`, cost: messageCost });
-  if (messageCost > RULE_COST_LIMIT) errors.push(forbidden(`${at}.messageExpression`, tooCostly('estimated messageExpression cost', messageCost, RULE_COST_LIMIT)));
+  if (messageCost > RULE_COST_LIMIT)
+    errors.push(forbidden(`${at}.messageExpression`, tooCostly('estimated messageExpression cost', messageCost, RULE_COST_LIMIT)));
 }
 
 function tooCostly(what: string, cost: number, limit: number): string {

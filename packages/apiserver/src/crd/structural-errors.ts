@@ -10,7 +10,20 @@ import { defaultErrors } from './default-errors.ts';
 import { ruleDefinitionErrors } from './rule-errors.ts';
 
 const DEPTH_LIMIT = 100;
-const NOT_SUPPORTED = ['$ref', 'definitions', 'dependencies', 'id', 'patternProperties', '$schema', 'additionalItems', 'deprecated', 'discriminator', 'readOnly', 'writeOnly', 'xml'];
+const NOT_SUPPORTED = [
+  '$ref',
+  'definitions',
+  'dependencies',
+  'id',
+  'patternProperties',
+  '$schema',
+  'additionalItems',
+  'deprecated',
+  'discriminator',
+  'readOnly',
+  'writeOnly',
+  'xml',
+];
 
 /** All errors of the schema of one version; `path` is where it stands in the definition. */
 export function structuralErrors(schema: Schema, path: string): FieldError[] {
@@ -48,13 +61,15 @@ function checkUnsupported(schema: Schema, path: string, errors: FieldError[]): v
     const value = (schema as Record<string, unknown>)[name];
     if (value !== undefined && value !== false && value !== '') errors.push(forbidden(`${path}.${name}`, `${name} is not supported`));
   }
-  if (schema.uniqueItems === true) errors.push(forbidden(`${path}.uniqueItems`, 'uniqueItems cannot be set to true since the runtime complexity becomes quadratic'));
+  if (schema.uniqueItems === true)
+    errors.push(forbidden(`${path}.uniqueItems`, 'uniqueItems cannot be set to true since the runtime complexity becomes quadratic'));
   if (Array.isArray(schema.items)) errors.push(forbidden(`${path}.items`, 'items must be a schema object and not an array'));
   if (schema.additionalProperties === false) errors.push(forbidden(`${path}.additionalProperties`, 'additionalProperties cannot be set to false'));
   if (schema.additionalProperties !== undefined && schema.additionalProperties !== false && Object.keys(schema.properties ?? {}).length > 0) {
     errors.push(forbidden(`${path}.additionalProperties`, 'additionalProperties and properties are mutual exclusive'));
   }
-  if (schema['x-kubernetes-preserve-unknown-fields'] === false) errors.push(invalid(`${path}.x-kubernetes-preserve-unknown-fields`, false, 'must be true or undefined'));
+  if (schema['x-kubernetes-preserve-unknown-fields'] === false)
+    errors.push(invalid(`${path}.x-kubernetes-preserve-unknown-fields`, false, 'must be true or undefined'));
 }
 
 function checkType(schema: Schema, path: string, { level }: Place, errors: FieldError[]): void {
@@ -79,22 +94,27 @@ function checkExtensions(schema: Schema, path: string, errors: FieldError[]): vo
   if (schema['x-kubernetes-embedded-resource'] === true) {
     const wanted = 'must be object if x-kubernetes-embedded-resource is true';
     if (type !== 'object') errors.push(type === '' ? required(`${path}.type`, wanted) : invalid(`${path}.type`, type, wanted));
-    if (schema.additionalProperties !== undefined) errors.push(forbidden(`${path}.additionalProperties`, 'must not be used if x-kubernetes-embedded-resource is set'));
+    if (schema.additionalProperties !== undefined)
+      errors.push(forbidden(`${path}.additionalProperties`, 'must not be used if x-kubernetes-embedded-resource is set'));
     if (schema['x-kubernetes-preserve-unknown-fields'] !== true && Object.keys(schema.properties ?? {}).length === 0) {
       errors.push(required(`${path}.properties`, 'must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields'));
     }
   }
   const mapType = schema['x-kubernetes-map-type'];
   if (mapType !== undefined && type !== 'object') errors.push(invalid(`${path}.type`, type, 'must be object if x-kubernetes-map-type is specified'));
-  if (mapType !== undefined && !['atomic', 'granular'].includes(mapType)) errors.push(notSupported(`${path}.x-kubernetes-map-type`, mapType, ['granular', 'atomic']));
+  if (mapType !== undefined && !['atomic', 'granular'].includes(mapType))
+    errors.push(notSupported(`${path}.x-kubernetes-map-type`, mapType, ['granular', 'atomic']));
 }
 
 function checkListType(schema: Schema, path: string, errors: FieldError[]): void {
   const listType = schema['x-kubernetes-list-type'];
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-  if (listType !== undefined && schema.type !== 'array') errors.push(invalid(`${path}.type`, schema.type ?? '', 'must be array if x-kubernetes-list-type is specified'));
-  if (listType !== undefined && !['atomic', 'set', 'map'].includes(listType)) errors.push(notSupported(`${path}.x-kubernetes-list-type`, listType, ['atomic', 'set', 'map']));
-  if (keys.length > 0 && listType !== 'map') errors.push(invalid(`${path}.x-kubernetes-list-type`, listType ?? '', 'must be map if x-kubernetes-list-map-keys is non-empty'));
+  if (listType !== undefined && schema.type !== 'array')
+    errors.push(invalid(`${path}.type`, schema.type ?? '', 'must be array if x-kubernetes-list-type is specified'));
+  if (listType !== undefined && !['atomic', 'set', 'map'].includes(listType))
+    errors.push(notSupported(`${path}.x-kubernetes-list-type`, listType, ['atomic', 'set', 'map']));
+  if (keys.length > 0 && listType !== 'map')
+    errors.push(invalid(`${path}.x-kubernetes-list-type`, listType ?? '', 'must be map if x-kubernetes-list-map-keys is non-empty'));
   if (listType === 'map') checkListMap(schema, keys, path, errors);
   if (listType === 'set' && schema.items !== undefined) checkSetItems(schema.items, `${path}.items`, errors);
 }
@@ -105,11 +125,12 @@ function checkListMap({ items }: Schema, keys: readonly string[], path: string, 
     errors.push(required(`${path}.items`, 'must have a schema if x-kubernetes-list-type is map'));
     return;
   }
-  if (items.type !== 'object') errors.push(invalid(`${path}.items.type`, items.type ?? '', 'must be object if parent array\'s x-kubernetes-list-type is map'));
+  if (items.type !== 'object') errors.push(invalid(`${path}.items.type`, items.type ?? '', "must be object if parent array's x-kubernetes-list-type is map"));
   const seen = new Set<string>();
   keys.forEach((key, index) => {
     const property = items.properties?.[key];
-    if (seen.has(key)) errors.push({ reason: 'FieldValueDuplicate', field: `${path}.x-kubernetes-list-map-keys[${index}]`, message: `Duplicate value: ${JSON.stringify(key)}` });
+    if (seen.has(key))
+      errors.push({ reason: 'FieldValueDuplicate', field: `${path}.x-kubernetes-list-map-keys[${index}]`, message: `Duplicate value: ${JSON.stringify(key)}` });
     seen.add(key);
     if (property === undefined) errors.push(invalid(`${path}.x-kubernetes-list-map-keys[${index}]`, key, 'entries must all be names of item properties'));
     else checkListMapKey(items, key, property, `${path}.items.properties[${key}]`, errors);
@@ -117,7 +138,8 @@ function checkListMap({ items }: Schema, keys: readonly string[], path: string, 
 }
 
 function checkListMapKey(items: Schema, key: string, property: Schema, path: string, errors: FieldError[]): void {
-  if (['array', 'object'].includes(property.type ?? '')) errors.push(invalid(`${path}.type`, property.type, 'must be a scalar type if parent array\'s x-kubernetes-list-type is map'));
+  if (['array', 'object'].includes(property.type ?? ''))
+    errors.push(invalid(`${path}.type`, property.type, "must be a scalar type if parent array's x-kubernetes-list-type is map"));
   if (property.default === undefined && items.required?.includes(key) !== true) {
     errors.push(required(`${path}.default`, 'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property'));
   }
@@ -126,7 +148,10 @@ function checkListMapKey(items: Schema, key: string, property: Schema, path: str
 
 function checkSetItems(items: Schema, path: string, errors: FieldError[]): void {
   if (items.nullable === true) errors.push(forbidden(`${path}.nullable`, 'cannot be nullable when x-kubernetes-list-type is set'));
-  if (items.type === 'object' && items['x-kubernetes-map-type'] !== 'atomic') errors.push(invalid(`${path}.x-kubernetes-map-type`, items['x-kubernetes-map-type'] ?? '', 'must be atomic as item of a list with x-kubernetes-list-type=set'));
+  if (items.type === 'object' && items['x-kubernetes-map-type'] !== 'atomic')
+    errors.push(
+      invalid(`${path}.x-kubernetes-map-type`, items['x-kubernetes-map-type'] ?? '', 'must be atomic as item of a list with x-kubernetes-list-type=set'),
+    );
   if (items.type === 'array' && !['atomic', undefined].includes(items['x-kubernetes-list-type'])) {
     errors.push(invalid(`${path}.x-kubernetes-list-type`, items['x-kubernetes-list-type'], 'must be atomic as item of a list with x-kubernetes-list-type=set'));
   }
@@ -138,7 +163,9 @@ function checkValues({ pattern, multipleOf }: Schema, path: string, errors: Fiel
   try {
     compilePattern(pattern);
   } catch (error) {
-    errors.push(invalid(`${path}.pattern`, pattern, `must be a valid regular expression, but isn't: ${error instanceof Error ? error.message : String(error)}`));
+    errors.push(
+      invalid(`${path}.pattern`, pattern, `must be a valid regular expression, but isn't: ${error instanceof Error ? error.message : String(error)}`),
+    );
   }
 }
 
@@ -201,7 +228,8 @@ function checkBranch(branch: Schema, outer: Schema, path: string, outerPath: str
 function checkRoot(schema: Schema, path: string, errors: FieldError[]): void {
   if (schema.default !== undefined) errors.push(forbidden(`${path}.default`, 'must not be set'));
   if (schema.nullable === true) errors.push(forbidden(`${path}.nullable`, 'nullable cannot be true at the root'));
-  if (schema.additionalProperties !== undefined && schema.additionalProperties !== false) errors.push(forbidden(`${path}.additionalProperties`, 'must not be used at the root'));
+  if (schema.additionalProperties !== undefined && schema.additionalProperties !== false)
+    errors.push(forbidden(`${path}.additionalProperties`, 'must not be used at the root'));
   checkResource(schema, path, errors);
 }
 
@@ -214,14 +242,16 @@ function checkResource({ properties = {} }: Schema, path: string, errors: FieldE
   if (metadata === undefined) return;
   if (metadata.type !== 'object') errors.push(invalid(`${path}.properties[metadata].type`, metadata.type ?? '', 'must be object'));
   const others = Object.keys(metadata.properties ?? {}).filter((name) => name !== 'name' && name !== 'generateName');
-  if (others.length > 0) errors.push(forbidden(`${path}.properties[metadata]`, 'must not specify anything other than name and generateName, but metadata is implicitly specified'));
+  if (others.length > 0)
+    errors.push(forbidden(`${path}.properties[metadata]`, 'must not specify anything other than name and generateName, but metadata is implicitly specified'));
 }
 
 function checkChildren(schema: Schema, path: string, { depth }: Place, errors: FieldError[]): void {
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     checkNode(property, `${path}.properties[${name}]`, { level: 'field', depth: depth + 1 }, errors);
   }
-  if (typeof schema.additionalProperties === 'object') checkNode(schema.additionalProperties, `${path}.additionalProperties`, { level: 'field', depth: depth + 1 }, errors);
+  if (typeof schema.additionalProperties === 'object')
+    checkNode(schema.additionalProperties, `${path}.additionalProperties`, { level: 'field', depth: depth + 1 }, errors);
   if (schema.items !== undefined && !Array.isArray(schema.items)) checkNode(schema.items, `${path}.items`, { level: 'item', depth: depth + 1 }, errors);
   else if (schema.type === 'array' && schema.items === undefined) errors.push(required(`${path}.items`, 'must be specified'));
   if (schema['x-kubernetes-embedded-resource'] === true) checkResource(schema, path, errors);

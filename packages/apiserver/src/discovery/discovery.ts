@@ -71,7 +71,9 @@ function subresourcesOf({ strategy, scale, group: name, plural }: ResourceDefini
     ...(name === '' && plural === 'pods' ? [{ name: 'binding', verbs: ['create'], kind: { group: '', version: 'v1', kind: 'Binding' } }] : []),
     ...(name === '' && plural === 'namespaces' ? [{ name: 'finalize', verbs: ['update'] }] : []),
     ...(scale === undefined ? [] : [{ name: 'scale', verbs: READ_WRITE, kind: { group: 'autoscaling', version: 'v1', kind: 'Scale' } }]),
-    ...(name === '' && plural === 'serviceaccounts' ? [{ name: 'token', verbs: ['create'], kind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' } }] : []),
+    ...(name === '' && plural === 'serviceaccounts'
+      ? [{ name: 'token', verbs: ['create'], kind: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' } }]
+      : []),
     ...(strategy.hasStatus ? [{ name: 'status', verbs: READ_WRITE }] : []),
   ];
 }
@@ -122,7 +124,11 @@ function aggregatedResource(definition: ResourceDefinition): object {
   const { plural, singular, namespaced, kind, shortNames, categories, group: name, version } = definition;
   // A built-in kind is named alone: its group and version are those of the list.
   const responseKind = definition.custom ? { group: name, version, kind } : { group: '', version: '', kind };
-  const below = subresourcesOf(definition).map(({ name: subresource, verbs: allowed, kind: own }) => ({ subresource, responseKind: own ?? responseKind, verbs: allowed }));
+  const below = subresourcesOf(definition).map(({ name: subresource, verbs: allowed, kind: own }) => ({
+    subresource,
+    responseKind: own ?? responseKind,
+    verbs: allowed,
+  }));
   return {
     resource: plural,
     responseKind,
@@ -160,5 +166,21 @@ export function aggregated(catalogue: Catalogue, core: boolean): object {
 export function rootPaths(catalogue: Catalogue): object {
   const groups = [...groupsOf(catalogue)].filter(([name]) => name !== '');
   const apis = groups.flatMap(([name, versions]) => [`/apis/${name}`, ...versions.map((version) => `/apis/${name}/${version}`)]);
-  return { paths: ['/api', '/api/v1', '/apis', ...apis, '/healthz', '/healthz/ping', '/livez', '/livez/ping', '/openapi/v2', '/openapi/v3', '/readyz', '/readyz/ping', '/version'] };
+  return {
+    paths: [
+      '/api',
+      '/api/v1',
+      '/apis',
+      ...apis,
+      '/healthz',
+      '/healthz/ping',
+      '/livez',
+      '/livez/ping',
+      '/openapi/v2',
+      '/openapi/v3',
+      '/readyz',
+      '/readyz/ping',
+      '/version',
+    ],
+  };
 }

@@ -60,7 +60,12 @@ function post(url: URL, serverName: string | undefined, text: string, { config, 
   const name = serverName === undefined ? {} : { servername: serverName };
   const fail = (why: string, timedOut = false): WebhookError => new WebhookError(`Post ${JSON.stringify(url.href)}: ${why}`, timedOut);
   return new Promise((resolve, reject) => {
-    const options = { method: 'POST', ...ca, ...name, headers: { 'Content-Type': 'application/json', Accept: 'application/json', 'Content-Length': Buffer.byteLength(text) } };
+    const options = {
+      method: 'POST',
+      ...ca,
+      ...name,
+      headers: { 'Content-Type': 'application/json', Accept: 'application/json', 'Content-Length': Buffer.byteLength(text) },
+    };
     const request = httpsRequest(url, options, (response) => {
       const chunks: Buffer[] = [];
       let size = 0;

@@ -30,6 +30,11 @@ export function refuseClient(error: ParserError, socket: Duplex): void {
   socket.resume();
   const { status } = statusOf(error);
   const body = `${JSON.stringify(status)}\n`;
-  const head = [`HTTP/1.1 ${status.code} ${status.reason ?? 'Error'}`, 'Content-Type: application/json', `Content-Length: ${Buffer.byteLength(body)}`, 'Connection: close'];
+  const head = [
+    `HTTP/1.1 ${status.code} ${status.reason ?? 'Error'}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }

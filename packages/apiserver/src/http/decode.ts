@@ -65,7 +65,12 @@ export async function decodeBody(body: BodyToDecode): Promise<KubeObject> {
   const { contentType, bytes, definition } = body;
   if (!BODY_TYPES.includes(contentType)) throw unsupportedMediaType(BODY_TYPES);
   const text = contentType === PROTOBUF ? '' : bytes.toString('utf8');
-  const value = contentType === PROTOBUF ? readProtobuf(bytes, definition) : contentType === 'application/yaml' ? await readYaml(text, definition) : readJson(text, definition.kind);
+  const value =
+    contentType === PROTOBUF
+      ? readProtobuf(bytes, definition)
+      : contentType === 'application/yaml'
+        ? await readYaml(text, definition)
+        : readJson(text, definition.kind);
   checkKind(value, definition, text);
   const head = `${definition.kind} in version "${definition.version}" cannot be handled as a ${definition.kind}`;
   const fault = typeFault(value, definition);
@@ -145,7 +150,8 @@ export function readJson(text: string, kind: string): JsonObject {
 function syntaxFault(text: string, error: unknown): string {
   const message = error instanceof Error ? error.message : '';
   const at = /position (\d+)/.exec(message)?.[1];
-  if (/end of JSON|Unterminated|after property name|Expected/.test(message) && (at === undefined || Number(at) >= text.trimEnd().length)) return 'unexpected end of JSON input';
+  if (/end of JSON|Unterminated|after property name|Expected/.test(message) && (at === undefined || Number(at) >= text.trimEnd().length))
+    return 'unexpected end of JSON input';
   const letter = at === undefined ? text.trim().charAt(0) : text.charAt(Number(at));
   return `invalid character '${letter}' looking for beginning of value`;
 }
@@ -175,14 +181,16 @@ function checkKind(object: JsonObject, definition: ResourceDefinition, text: str
   const { kind, apiVersion } = object;
   const expected = groupVersionOf(definition);
   for (const value of [kind, apiVersion]) {
-    if (value !== undefined && typeof value !== 'string') throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${typeof value} into Go struct field .apiVersion of type string`);
+    if (value !== undefined && typeof value !== 'string')
+      throw badRequest(`couldn't get version/kind; json parse error: json: cannot unmarshal ${typeof value} into Go struct field .apiVersion of type string`);
   }
   if (definition.custom) checkCustomKind(object, definition, expected, text);
   else checkBuiltinKind(typeof kind === 'string' ? kind : '', typeof apiVersion === 'string' ? apiVersion : '', definition, expected);
 }
 
 function checkCustomKind({ kind = '', apiVersion = '', metadata }: JsonObject, definition: ResourceDefinition, expected: string, text: string): void {
-  if (kind === '') throw badRequest(`the object provided is unrecognized (must be of type ${definition.kind}): Object 'Kind' is missing in '${text}' (${text})`);
+  if (kind === '')
+    throw badRequest(`the object provided is unrecognized (must be of type ${definition.kind}): Object 'Kind' is missing in '${text}' (${text})`);
   if (apiVersion !== expected) throw badRequest(`the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected})`);
   if (kind === definition.kind) return;
   const name = isObject(metadata) && typeof metadata['name'] === 'string' ? metadata['name'] : '';
@@ -197,5 +205,7 @@ function checkBuiltinKind(kind: string, apiVersion: string, definition: Resource
     const group = definition.group === '' ? 'core' : (definition.group.split('.')[0] ?? '');
     throw badRequest(`${head}: converting (${version}.${kind}) to (${group}.${definition.kind}): unknown conversion`);
   }
-  throw badRequest(`${head}: no kind "${kind || definition.kind}" is registered for version "${apiVersion}" in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`);
+  throw badRequest(
+    `${head}: no kind "${kind || definition.kind}" is registered for version "${apiVersion}" in scheme "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30"`,
+  );
 }

@@ -31,7 +31,12 @@ async function optionsInBody(bytes: Buffer, contentType: string): Promise<Delete
 }
 
 function optionsInQuery(query: URLSearchParams): DeleteOptions {
-  const [policy, grace, orphan, dryRun] = [query.get('propagationPolicy'), query.get('gracePeriodSeconds'), query.get('orphanDependents'), query.getAll('dryRun')];
+  const [policy, grace, orphan, dryRun] = [
+    query.get('propagationPolicy'),
+    query.get('gracePeriodSeconds'),
+    query.get('orphanDependents'),
+    query.getAll('dryRun'),
+  ];
   if (grace !== null && !/^-?\d+$/.test(grace)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(grace)}: invalid syntax`);
   return {
     ...(policy === null ? {} : { propagationPolicy: policy }),

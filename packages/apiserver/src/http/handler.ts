@@ -217,7 +217,8 @@ export class Handler {
   async #get({ definition, target, request, response, query }: ResourceCall): Promise<void> {
     const entry = getObject(this.#options.store, definition, target.namespace, target.name ?? '', query);
     const form = negotiate(request.headers.accept, query);
-    if (target.subresource === 'scale') return this.#send({ request, response }, 200, form, shownScale(definition, await this.#options.presenter.present(definition, entry.object)));
+    if (target.subresource === 'scale')
+      return this.#send({ request, response }, 200, form, shownScale(definition, await this.#options.presenter.present(definition, entry.object)));
     const shown = await this.#options.presenter.present(definition, entry.object);
     if (shown === entry.object && form.kind === 'object' && form.mediaType === 'application/json') {
       return sendBody(request, response, 200, 'application/json', `${entry.json}\n`);
@@ -226,14 +227,23 @@ export class Handler {
   }
 
   /** Sends one object in the form that was asked for. */
-  async #send({ request, response }: Pick<Call, 'request' | 'response'>, status: number, form: Form, object: KubeObject, definition?: ResourceDefinition): Promise<void> {
+  async #send(
+    { request, response }: Pick<Call, 'request' | 'response'>,
+    status: number,
+    form: Form,
+    object: KubeObject,
+    definition?: ResourceDefinition,
+  ): Promise<void> {
     if (form.kind === 'object') {
       const text = form.mediaType === 'application/yaml' ? await yamlText(object) : `${stringifyJson(object)}\n`;
       return sendBody(request, response, status, form.mediaType, text);
     }
     const { resourceVersion } = object.metadata;
     const metadata = resourceVersion === undefined ? {} : { resourceVersion };
-    const shown = form.kind === 'partial' || definition === undefined ? partialOf(object) : tableOf(definition, [object], { includeObject: form.includeObject, nowMs: Date.now(), metadata });
+    const shown =
+      form.kind === 'partial' || definition === undefined
+        ? partialOf(object)
+        : tableOf(definition, [object], { includeObject: form.includeObject, nowMs: Date.now(), metadata });
     await sendBody(request, response, status, 'application/json', `${stringifyJson(shown)}\n`);
   }
 
@@ -294,7 +304,13 @@ export class Handler {
     if (definition.namespaced && target.namespace === undefined) throw methodNotAllowed();
     if (target.name !== undefined && !definition.custom) throw methodNotAllowed();
     const body = await this.#object(call, 'CreateOptions');
-    const written = await this.#options.writer.create(this.#stored(definition), target.namespace, storedForm(definition, body), this.#context(call, 'CreateOptions'), target.name);
+    const written = await this.#options.writer.create(
+      this.#stored(definition),
+      target.namespace,
+      storedForm(definition, body),
+      this.#context(call, 'CreateOptions'),
+      target.name,
+    );
     await this.#answer(call, 201, written.object);
   }
 
@@ -337,7 +353,12 @@ export class Handler {
     const unversioned = (body.metadata.resourceVersion ?? '') === '';
     const exists = this.#options.store.collection(storageKeyOf(definition)).get(keyFor(target.namespace, target.name)) !== undefined;
     if (!exists && definition.strategy.allowsCreateOnUpdate === true && unversioned) {
-      const written = await this.#options.writer.create(this.#stored(definition), target.namespace, storedForm(definition, body), this.#context(call, 'UpdateOptions'));
+      const written = await this.#options.writer.create(
+        this.#stored(definition),
+        target.namespace,
+        storedForm(definition, body),
+        this.#context(call, 'UpdateOptions'),
+      );
       return this.#answer(call, 201, written.object);
     }
     if (exists && unversioned && target.subresource !== 'scale' && definition.strategy.allowsUnconditionalUpdate !== true) {
@@ -369,7 +390,8 @@ export class Handler {
     if (contentType === APPLY_PATCH) return this.#apply(call, name, text, fieldValidation);
     const warn = (message: string): void => void call.response.appendHeader('Warning', warningHeader(message));
     const change = (current: KubeObject): KubeObject => {
-      if (target.subresource === 'scale') return rescaled(definition, current, applyPatch({ contentType, text, current: shownScale(definition, current), definition }));
+      if (target.subresource === 'scale')
+        return rescaled(definition, current, applyPatch({ contentType, text, current: shownScale(definition, current), definition }));
       const patched = applyPatch({ contentType, text, current: definition.view?.show(current) ?? current, definition });
       checkTarget(patched, name, target.namespace);
       checkPatched(patched, definition, text, { fieldValidation, warn });
@@ -410,7 +432,11 @@ export class Handler {
     const object = applied(undefined);
     const { uid } = object.metadata;
     if (uid !== undefined && uid !== '')
-      throw conflict({ group: definition.group, kind: definition.plural }, name, `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`);
+      throw conflict(
+        { group: definition.group, kind: definition.plural },
+        name,
+        `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
+      );
     const written = await this.#options.writer.create(definition, target.namespace, object, context);
     await this.#answer(call, 201, written.object);
   }
@@ -443,7 +469,12 @@ export class Handler {
   /** What a DELETE asks for, and the context with its dry run. */
   async #deletion(call: ResourceCall): Promise<[DeleteRequest, WriteContext]> {
     const { dryRun = [], ...request } = await readDeleteOptions(await readBody(call.request), mediaTypeOf(call.request), call.query);
-    const options = { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', ...request, ...(dryRun.length === 0 ? {} : { dryRun: [...dryRun] }) } as unknown as JsonObject;
+    const options = {
+      kind: 'DeleteOptions',
+      apiVersion: 'meta.k8s.io/v1',
+      ...request,
+      ...(dryRun.length === 0 ? {} : { dryRun: [...dryRun] }),
+    } as unknown as JsonObject;
     return [request, { ...this.#context(call, 'DeleteOptions'), dryRun: dryRun.includes('All'), options }];
   }
 
@@ -579,7 +610,11 @@ function verbOf({ request, query }: Call, target: ResourcePath): Verb {
 }
 
 function mediaTypeOf(request: IncomingMessage): string {
-  return String(request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim() ?? '';
+  return (
+    String(request.headers['content-type'] ?? 'application/json')
+      .split(';')[0]
+      ?.trim() ?? ''
+  );
 }
 
 /** The body of a scale subresource is a Scale, whatever the resource. */
@@ -634,7 +669,10 @@ function terminating({ group, plural }: ResourceDefinition): StatusError {
 
 function deleteNotSupported({ group, plural }: ResourceDefinition): StatusError {
   const subject = group === '' ? plural : `${plural}.${group}`;
-  return new StatusError(405, 'MethodNotAllowed', `delete is not supported on resources of kind ${JSON.stringify(subject)}`, { ...(group === '' ? {} : { group }), kind: plural });
+  return new StatusError(405, 'MethodNotAllowed', `delete is not supported on resources of kind ${JSON.stringify(subject)}`, {
+    ...(group === '' ? {} : { group }),
+    kind: plural,
+  });
 }
 
 function warningHeader(message: string): string {

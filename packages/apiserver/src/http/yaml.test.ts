@@ -18,7 +18,10 @@ describe('YAML bodies', () => {
   });
 
   it('cannot blow up by aliases', async () => {
-    const layers = Array.from({ length: 12 }, (_one, index) => `l${index}: &l${index} [${Array.from({ length: 10 }, () => (index === 0 ? '1' : `*l${index - 1}`)).join(', ')}]`);
+    const layers = Array.from(
+      { length: 12 },
+      (_one, index) => `l${index}: &l${index} [${Array.from({ length: 10 }, () => (index === 0 ? '1' : `*l${index - 1}`)).join(', ')}]`,
+    );
     await expect(parseYamlText(layers.join('\n'))).rejects.toThrow();
   });
 

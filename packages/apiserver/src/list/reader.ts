@@ -110,7 +110,9 @@ function limitOf(query: Query): number {
 function listVersion(query: Query): number | undefined {
   const text = query.get('resourceVersion') ?? '';
   if (/^\d*$/.test(text)) return text === '' ? undefined : Number(text);
-  throw badRequest(`invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+  throw badRequest(
+    `invalid resource version: resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+  );
 }
 
 export function listObjects(store: Store, definition: ResourceDefinition, namespace: string | undefined, query: Query): ListResult {
@@ -125,8 +127,7 @@ export function listObjects(store: Store, definition: ResourceDefinition, namesp
   if (token !== undefined && asked !== undefined && asked !== 0) throw badRequest('specifying resource version is not allowed when using continue');
   if (asked !== undefined && asked > store.revision) throw tooNew(asked, store.revision);
   const exact =
-    query.get('resourceVersionMatch') === 'Exact' ||
-    ((query.get('resourceVersionMatch') ?? '') === '' && limit > 0 && asked !== undefined && asked > 0);
+    query.get('resourceVersionMatch') === 'Exact' || ((query.get('resourceVersionMatch') ?? '') === '' && limit > 0 && asked !== undefined && asked > 0);
   const at = token?.rv ?? (exact ? asked : undefined);
   const resourceVersion = at !== undefined && at > 0 ? at : store.revision;
   const all = at === undefined || at <= 0 ? collection.list(prefix) : collection.listAt(prefix, at);

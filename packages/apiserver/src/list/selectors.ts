@@ -108,8 +108,7 @@ class LabelParser {
       case '>':
       case '<': {
         const bound = this.#value(key);
-        if (!/^-?\d+$/.test(bound))
-          throw new Fault(`values[0]: Invalid value: "${bound}": for 'Gt', 'Lt' operators, the value must be an integer`);
+        if (!/^-?\d+$/.test(bound)) throw new Fault(`values[0]: Invalid value: "${bound}": for 'Gt', 'Lt' operators, the value must be an integer`);
         const greater = operator.kind === '>';
         return (object) => {
           const value = valueOf(object);
@@ -118,10 +117,7 @@ class LabelParser {
         };
       }
       default: {
-        if (operator.text !== 'in' && operator.text !== 'notin')
-          throw new Fault(
-            `found '${show(operator)}', expected: in, notin, =, ==, !=, gt, lt`,
-          );
+        if (operator.text !== 'in' && operator.text !== 'notin') throw new Fault(`found '${show(operator)}', expected: in, notin, =, ==, !=, gt, lt`);
         const values = this.#values(key);
         const wanted = operator.text === 'in';
         return (object) => {

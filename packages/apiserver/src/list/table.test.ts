@@ -11,19 +11,38 @@ const query = new URLSearchParams();
 function cellsOf(kind: string, object: object): Record<string, unknown> {
   const definition = builtinResources.find((one) => one.kind === kind)!;
   const full = { metadata: { name: 'a', creationTimestamp: created }, ...object } as KubeObject;
-  const table = tableOf(definition, [full], { includeObject: 'None', nowMs, metadata: {} }) as { columnDefinitions: { name: string }[]; rows: { cells: unknown[]; object: unknown }[] };
+  const table = tableOf(definition, [full], { includeObject: 'None', nowMs, metadata: {} }) as {
+    columnDefinitions: { name: string }[];
+    rows: { cells: unknown[]; object: unknown }[];
+  };
   return Object.fromEntries(table.columnDefinitions.map(({ name }, index) => [name, table.rows[0]?.cells[index]]));
 }
 
 describe('tables of built-in kinds', () => {
   it('show a bound claim with its capacity, and an unbound one without', () => {
-    const bound = { spec: { volumeName: 'pv', storageClassName: 'fast', volumeMode: 'Block' }, status: { phase: 'Bound', capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce', 'ReadOnlyMany'] } };
-    expect(cellsOf('PersistentVolumeClaim', bound)).toEqual({ Name: 'a', Status: 'Bound', Volume: 'pv', Capacity: '1Gi', 'Access Modes': 'RWO,ROX', StorageClass: 'fast', VolumeAttributesClass: '<unset>', Age: '60m', VolumeMode: 'Block' });
+    const bound = {
+      spec: { volumeName: 'pv', storageClassName: 'fast', volumeMode: 'Block' },
+      status: { phase: 'Bound', capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce', 'ReadOnlyMany'] },
+    };
+    expect(cellsOf('PersistentVolumeClaim', bound)).toEqual({
+      Name: 'a',
+      Status: 'Bound',
+      Volume: 'pv',
+      Capacity: '1Gi',
+      'Access Modes': 'RWO,ROX',
+      StorageClass: 'fast',
+      VolumeAttributesClass: '<unset>',
+      Age: '60m',
+      VolumeMode: 'Block',
+    });
     expect(cellsOf('PersistentVolumeClaim', { spec: {}, status: { phase: 'Pending' } })).toMatchObject({ Status: 'Pending', Capacity: '', 'Access Modes': '' });
   });
 
   it('show what a pod waits for', () => {
-    const pod = { spec: { containers: [{}, {}] }, status: { phase: 'Pending', containerStatuses: [{ ready: true, restartCount: 2 }, { state: { waiting: { reason: 'ImagePullBackOff' } } }] } };
+    const pod = {
+      spec: { containers: [{}, {}] },
+      status: { phase: 'Pending', containerStatuses: [{ ready: true, restartCount: 2 }, { state: { waiting: { reason: 'ImagePullBackOff' } } }] },
+    };
     expect(cellsOf('Pod', pod)).toMatchObject({ Ready: '1/2', Status: 'ImagePullBackOff', Restarts: '2', Node: '<none>' });
   });
 
@@ -32,7 +51,11 @@ describe('tables of built-in kinds', () => {
   });
 
   it('show metadata alone when it is asked for', () => {
-    expect(partialOf({ metadata: { name: 'a' }, spec: {} } as KubeObject)).toEqual({ kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: { name: 'a' } });
+    expect(partialOf({ metadata: { name: 'a' }, spec: {} } as KubeObject)).toEqual({
+      kind: 'PartialObjectMetadata',
+      apiVersion: 'meta.k8s.io/v1',
+      metadata: { name: 'a' },
+    });
   });
 });
 
@@ -52,6 +75,8 @@ describe('negotiate', () => {
 
   it('refuses what cannot be sent', () => {
     expect(() => negotiate('text/html', query)).toThrow('only the following media types are accepted');
-    expect(() => negotiate('application/json;as=Table;v=v1;g=meta.k8s.io', new URLSearchParams('includeObject=Some'))).toThrow("must be 'Metadata', 'Object', 'None', or empty");
+    expect(() => negotiate('application/json;as=Table;v=v1;g=meta.k8s.io', new URLSearchParams('includeObject=Some'))).toThrow(
+      "must be 'Metadata', 'Object', 'None', or empty",
+    );
   });
 });

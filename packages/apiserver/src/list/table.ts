@@ -54,7 +54,11 @@ export interface TableOptions {
 }
 
 /** A Table with one row for each object. */
-export function tableOf(definition: ResourceDefinition, objects: readonly KubeObject[], { includeObject, nowMs, metadata, withoutColumns }: TableOptions): object {
+export function tableOf(
+  definition: ResourceDefinition,
+  objects: readonly KubeObject[],
+  { includeObject, nowMs, metadata, withoutColumns }: TableOptions,
+): object {
   const columns = columnsOf(definition);
   const shown = (object: KubeObject): unknown => (includeObject === 'None' ? null : includeObject === 'Object' ? object : partialOf(object));
   const definitions = columns.map(({ name, type, format = '', description = '', priority = 0 }) => ({ name, type, format, description, priority }));

@@ -30,7 +30,15 @@ const schema: Schema = {
     status: { type: 'object', properties: { ready: { type: 'boolean' } } },
   },
 };
-const definition = { group: 'example.dev', version: 'v1', kind: 'Widget', plural: 'widgets', custom: true, schema, strategy: { hasStatus: true, hasGeneration: true } } as unknown as ResourceDefinition;
+const definition = {
+  group: 'example.dev',
+  version: 'v1',
+  kind: 'Widget',
+  plural: 'widgets',
+  custom: true,
+  schema,
+  strategy: { hasStatus: true, hasGeneration: true },
+} as unknown as ResourceDefinition;
 
 /** One object in a world of managers; time passes with each request. */
 class World {
@@ -39,7 +47,12 @@ class World {
   readonly fields = new ManagedFields(() => new Date(Date.UTC(2026, 0, 1) + ++this.seconds * 1_000));
 
   apply(manager: string, spec: object | undefined, options: { force?: boolean; metadata?: object } = {}): KubeObject {
-    const config = { apiVersion: 'example.dev/v1', kind: 'Widget', metadata: { name: 'a', ...options.metadata }, ...(spec === undefined ? {} : { spec }) } as unknown as KubeObject;
+    const config = {
+      apiVersion: 'example.dev/v1',
+      kind: 'Widget',
+      metadata: { name: 'a', ...options.metadata },
+      ...(spec === undefined ? {} : { spec }),
+    } as unknown as KubeObject;
     const next = this.fields.apply({ definition, live: this.object, config, manager, subresource: undefined, force: options.force === true });
     this.object = this.object === undefined ? next : this.fields.settle(next, this.object);
     return this.object;
@@ -91,8 +104,21 @@ describe('updates', () => {
   });
 
   it('do not give away what a built-in object has anyway', () => {
-    const pods = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', custom: false, schema: undefined, strategy: { hasStatus: true, hasGeneration: true } } as unknown as ResourceDefinition;
-    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', labels: { a: 'b' } }, spec: { containers: [{ name: 'c', image: 'i', resources: {} }] } } as KubeObject;
+    const pods = {
+      group: '',
+      version: 'v1',
+      kind: 'Pod',
+      plural: 'pods',
+      custom: false,
+      schema: undefined,
+      strategy: { hasStatus: true, hasGeneration: true },
+    } as unknown as ResourceDefinition;
+    const pod = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'p', labels: { a: 'b' } },
+      spec: { containers: [{ name: 'c', image: 'i', resources: {} }] },
+    } as KubeObject;
     const tracked = new World().fields.track({ definition: pods, live: undefined, next: pod, manager: 'curl', subresource: undefined });
     // As a cluster shows it: no dot at spec and containers, which nobody can take away.
     expect((tracked.metadata as { managedFields?: { fieldsV1: unknown }[] }).managedFields?.[0]?.fieldsV1).toEqual({
@@ -238,16 +264,21 @@ describe('apply', () => {
     [{ color: 3 }, '.spec.color: expected string, got &value.valueUnstructured{Value:3}'],
     [{ size: 'big' }, '.spec.size: expected numeric (int or float), got string'],
     [{ set: ['a', 'a'] }, '.spec.set: duplicate entries for key [="a"]'],
-    [{ ports: [{ protocol: 'TCP' }] }, '.spec.ports: element 0: associative list with keys has an element that omits key field "port" (and doesn\'t have default value)'],
+    [
+      { ports: [{ protocol: 'TCP' }] },
+      '.spec.ports: element 0: associative list with keys has an element that omits key field "port" (and doesn\'t have default value)',
+    ],
     [{ nope: 1, none: 2 }, 'errors:\n  .spec.nope: field not declared in schema\n  .spec.none: field not declared in schema'],
   ])('refuses %j in the words of structured-merge-diff', (spec, why) => {
     expect(conflictOf(() => new World().apply('alice', spec)).message).toBe(`failed to create typed patch object (/a; example.dev/v1, Kind=Widget): ${why}`);
   });
 });
 
-const fieldSets = fc.letrec<{ tree: object }>((tie) => ({
-  tree: fc.dictionary(fc.constantFrom('f:a', 'f:b', 'k:{"n":1}', 'v:"x"', '.'), fc.oneof({ maxDepth: 3 }, fc.constant({}), tie('tree')), { maxKeys: 4 }),
-})).tree.map((tree) => parseFields(tree)) as fc.Arbitrary<FieldSet>;
+const fieldSets = fc
+  .letrec<{ tree: object }>((tie) => ({
+    tree: fc.dictionary(fc.constantFrom('f:a', 'f:b', 'k:{"n":1}', 'v:"x"', '.'), fc.oneof({ maxDepth: 3 }, fc.constant({}), tie('tree')), { maxKeys: 4 }),
+  }))
+  .tree.map((tree) => parseFields(tree)) as fc.Arbitrary<FieldSet>;
 
 describe('field sets', () => {
   it('survive their wire form, and obey set algebra', () => {
@@ -291,5 +322,7 @@ describe('managers in random worlds', () => {
 
 /** An applied empty map or list says nothing of what is in the live one. */
 function withoutEmpty(config: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(config).filter(([name, value]) => name === 'size' || (name === 'labels' && Object.keys(value as object).length > 0)));
+  return Object.fromEntries(
+    Object.entries(config).filter(([name, value]) => name === 'size' || (name === 'labels' && Object.keys(value as object).length > 0)),
+  );
 }

@@ -115,7 +115,9 @@ export class ManagedFields {
   }
 
   #manager({ definition, manager, subresource = '' }: Attribution, operation: Manager['operation']): Omit<Manager, 'fields'> {
-    const time = this.#now().toISOString().replace(/\.\d+Z$/, 'Z');
+    const time = this.#now()
+      .toISOString()
+      .replace(/\.\d+Z$/, 'Z');
     return { name: manager, operation, apiVersion: groupVersionOf(definition), subresource, time };
   }
 

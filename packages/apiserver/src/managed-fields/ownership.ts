@@ -62,7 +62,14 @@ export interface Applied {
 }
 
 /** Applies a configuration. @throws OwnershipConflict unless forced */
-export function afterApply(managers: Managers, live: unknown, config: unknown, applier: Omit<Manager, 'fields'>, { schema, ignored }: Scope, force: boolean): Applied {
+export function afterApply(
+  managers: Managers,
+  live: unknown,
+  config: unknown,
+  applier: Omit<Manager, 'fields'>,
+  { schema, ignored }: Scope,
+  force: boolean,
+): Applied {
   const id = managerId(applier);
   const last = managers.get(id)?.fields ?? emptySet;
   const claimed = new Map(managers);

@@ -93,7 +93,8 @@ export function itemKey(item: unknown, schema: Schema): string {
   const key = listMapKey(item, schema);
   if (key === undefined) throw new Error('associative list with keys may not have non-map elements');
   for (const name of schema['x-kubernetes-list-map-keys'] ?? []) {
-    if (!Object.hasOwn(key, name)) throw new Error(`associative list with keys has an element that omits key field ${JSON.stringify(name)} (and doesn't have default value)`);
+    if (!Object.hasOwn(key, name))
+      throw new Error(`associative list with keys has an element that omits key field ${JSON.stringify(name)} (and doesn't have default value)`);
   }
   return `k:${canonical(key)}`;
 }

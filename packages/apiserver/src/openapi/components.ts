@@ -67,7 +67,8 @@ export class Components {
     const texts = this.#descriptions[type.name] ?? {};
     const schema: JsonObject = { ...(texts[''] === undefined ? {} : { description: texts[''] }), type: 'object' };
     this.schemas[name] = schema; // before its fields: types may contain themselves
-    const properties: JsonObject = type.apiVersion === undefined ? {} : { apiVersion: { description: API_VERSION, type: 'string' }, kind: { description: KIND, type: 'string' } };
+    const properties: JsonObject =
+      type.apiVersion === undefined ? {} : { apiVersion: { description: API_VERSION, type: 'string' }, kind: { description: KIND, type: 'string' } };
     for (const field of type.fields.values()) properties[field.name] = this.#property(type.page, field, texts[field.name]);
     schema['properties'] = properties;
     const required = [...type.fields.values()].filter((field) => field.required).map((field) => field.name);

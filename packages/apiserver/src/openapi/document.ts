@@ -56,7 +56,8 @@ export class OpenApi {
     const definitions = this.#groups().get(path);
     if (definitions === undefined) return undefined;
     const known = this.#kept.get(path);
-    if (known !== undefined && known.definitions.length === definitions.length && definitions.every((one, index) => known.definitions[index] === one)) return known;
+    if (known !== undefined && known.definitions.length === definitions.length && definitions.every((one, index) => known.definitions[index] === one))
+      return known;
     const text = JSON.stringify(await makeDocument(definitions));
     const made = { definitions, text, hash: createHash('sha512').update(text).digest('hex').toUpperCase() };
     this.#kept.set(path, made);

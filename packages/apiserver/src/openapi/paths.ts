@@ -28,7 +28,11 @@ function contentOf(types: readonly string[], schema: JsonObject): JsonObject {
   return { content: Object.fromEntries(types.map((type) => [type, { schema }])) };
 }
 
-function operation({ definition, schemaName }: Shape, action: string, parts: { list?: boolean; parameters?: readonly JsonObject[]; body?: JsonObject }): JsonObject {
+function operation(
+  { definition, schemaName }: Shape,
+  action: string,
+  parts: { list?: boolean; parameters?: readonly JsonObject[]; body?: JsonObject },
+): JsonObject {
   const { group, version, kind } = definition;
   const ref = { $ref: `#/components/schemas/${schemaName}${parts.list === true ? 'List' : ''}` };
   const tag = `${group === '' ? 'core' : group.replaceAll(/\.([a-z])/g, (_, letter: string) => letter.toUpperCase()).replaceAll('.', '')}_${version}`;
@@ -61,7 +65,11 @@ export function pathsOf(definition: ResourceDefinition, schemaName: string): Jso
     parameters: [text('name', `name of the ${definition.kind}`, 'path'), ...inPath],
   };
   const paths: JsonObject = {
-    [collection]: { get: operation(shape, 'list', { list: true }), post: operation(shape, 'post', { parameters: WRITE, body }), ...(inPath.length === 0 ? {} : { parameters: inPath }) },
+    [collection]: {
+      get: operation(shape, 'list', { list: true }),
+      post: operation(shape, 'post', { parameters: WRITE, body }),
+      ...(inPath.length === 0 ? {} : { parameters: inPath }),
+    },
     [`${collection}/{name}`]: item,
   };
   if (definition.strategy.hasStatus) {

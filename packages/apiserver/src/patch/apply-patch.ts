@@ -90,7 +90,8 @@ function objectPatch(text: string, prefix: string): JsonObject {
 
 function jsonPatch(current: KubeObject, text: string): unknown {
   const patch = parsePatch(text, 'error decoding patch: ');
-  if (patch !== null && !Array.isArray(patch)) throw badRequest(`error decoding patch: json: cannot unmarshal ${goKind(patch)} into Go value of type []handlers.jsonPatchOp`);
+  if (patch !== null && !Array.isArray(patch))
+    throw badRequest(`error decoding patch: json: cannot unmarshal ${goKind(patch)} into Go value of type []handlers.jsonPatchOp`);
   const operations = (patch ?? []) as unknown[];
   for (const operation of operations) {
     if (!isObject(operation)) throw badRequest(`error decoding patch: json: cannot unmarshal ${goKind(operation)} into Go value of type handlers.jsonPatchOp`);
@@ -118,7 +119,9 @@ function unfit(): StatusError {
 export async function parseApplyConfig(text: string): Promise<KubeObject> {
   const value = text.trimStart().startsWith('{') ? parseFlow(text) : await parseYaml(text);
   if (value !== null && value !== undefined && !isObject(value)) {
-    throw badRequest(`error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${goKind(value)} into Go value of type map[string]interface {}`);
+    throw badRequest(
+      `error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${goKind(value)} into Go value of type map[string]interface {}`,
+    );
   }
   const config = value ?? {};
   if (config['metadata'] === undefined || config['metadata'] === null) config['metadata'] = {};

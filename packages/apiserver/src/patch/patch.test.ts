@@ -12,15 +12,47 @@ describe('JSON patch', () => {
   it.each([
     ['adds a member', { a: 1 }, [{ op: 'add', path: '/b', value: 2 }], { a: 1, b: 2 }],
     ['adds null where the value is missing', {}, [{ op: 'add', path: '/b' }], { b: null }],
-    ['inserts into a list and appends to it', { l: [1, 3] }, [{ op: 'add', path: '/l/1', value: 2 }, { op: 'add', path: '/l/-', value: 4 }], { l: [1, 2, 3, 4] }],
+    [
+      'inserts into a list and appends to it',
+      { l: [1, 3] },
+      [
+        { op: 'add', path: '/l/1', value: 2 },
+        { op: 'add', path: '/l/-', value: 4 },
+      ],
+      { l: [1, 2, 3, 4] },
+    ],
     ['counts negative indices from the end', { l: [1, 2, 3] }, [{ op: 'remove', path: '/l/-1' }], { l: [1, 2] }],
     ['adds a missing member by replace', { a: {} }, [{ op: 'replace', path: '/a/b', value: 1 }], { a: { b: 1 } }],
-    ['replaces what an earlier operation added', {}, [{ op: 'add', path: '/a', value: {} }, { op: 'replace', path: '/a/b', value: 1 }], { a: { b: 1 } }],
+    [
+      'replaces what an earlier operation added',
+      {},
+      [
+        { op: 'add', path: '/a', value: {} },
+        { op: 'replace', path: '/a/b', value: 1 },
+      ],
+      { a: { b: 1 } },
+    ],
     ['moves', { a: 1 }, [{ op: 'move', from: '/a', path: '/b' }], { b: 1 }],
-    ['copies, so that the copy can change alone', { a: [1] }, [{ op: 'copy', from: '/a', path: '/b' }, { op: 'add', path: '/b/-', value: 2 }], { a: [1], b: [1, 2] }],
+    [
+      'copies, so that the copy can change alone',
+      { a: [1] },
+      [
+        { op: 'copy', from: '/a', path: '/b' },
+        { op: 'add', path: '/b/-', value: 2 },
+      ],
+      { a: [1], b: [1, 2] },
+    ],
     ['tests for null where nothing is', {}, [{ op: 'test', path: '/a', value: null }], {}],
     ['keeps integers of 64 bits', { a: 9007199254740993n }, [{ op: 'copy', from: '/a', path: '/b' }], { a: 9007199254740993n, b: 9007199254740993n }],
-    ['reads escapes', { 'a/b': 1, 'c~d': 2 }, [{ op: 'remove', path: '/a~1b' }, { op: 'remove', path: '/c~0d' }], {}],
+    [
+      'reads escapes',
+      { 'a/b': 1, 'c~d': 2 },
+      [
+        { op: 'remove', path: '/a~1b' },
+        { op: 'remove', path: '/c~0d' },
+      ],
+      {},
+    ],
   ])('%s', (_case, document, patch, wanted) => {
     expect(applyJsonPatch(structuredClone(document), patch)).toEqual(wanted);
   });
@@ -51,7 +83,13 @@ describe('JSON patch', () => {
 describe('merge patch', () => {
   it('leads from any object to any other without nulls, and needs nothing for the same', () => {
     const value = fc.letrec<{ node: unknown }>((tie) => ({
-      node: fc.oneof({ maxDepth: 3 }, fc.integer(), fc.string(), fc.array(fc.integer(), { maxLength: 2 }), fc.dictionary(fc.constantFrom('a', 'b', '__proto__'), tie('node'), { noNullPrototype: true })),
+      node: fc.oneof(
+        { maxDepth: 3 },
+        fc.integer(),
+        fc.string(),
+        fc.array(fc.integer(), { maxLength: 2 }),
+        fc.dictionary(fc.constantFrom('a', 'b', '__proto__'), tie('node'), { noNullPrototype: true }),
+      ),
     }));
     const object = fc.dictionary(fc.constantFrom('a', 'b', 'c'), value.node, { noNullPrototype: true });
     fc.assert(
@@ -79,7 +117,10 @@ describe('strategic merge patch', () => {
   };
 
   it('merges items by key, appends new ones before the rest, and drops nulls of what is new', () => {
-    const patched = apply(containers({ name: 'a', image: '1' }, { name: 'b', image: '2' }), containers({ name: 'c', image: '3', command: null }, { name: 'b', image: '9' }));
+    const patched = apply(
+      containers({ name: 'a', image: '1' }, { name: 'b', image: '2' }),
+      containers({ name: 'c', image: '3', command: null }, { name: 'b', image: '9' }),
+    );
     expect(patched).toEqual(containers({ name: 'c', image: '3' }, { name: 'a', image: '1' }, { name: 'b', image: '9' }));
   });
 
@@ -110,7 +151,9 @@ describe('strategic merge patch', () => {
     expect(apply({ metadata: { labels: { a: '1' } } }, { metadata: { labels: { $patch: 'delete' } } })).toEqual({ metadata: { labels: {} } });
     expect(apply(containers({ name: 'a' }, { name: 'b' }), containers({ $patch: 'replace' }, { name: 'z' }))).toEqual(containers({ name: 'z' }));
     expect(apply(containers({ name: 'a' }, { name: 'b' }), containers({ $patch: 'delete', name: 'a' }))).toEqual(containers({ name: 'b' }));
-    expect(messageOf(() => apply(containers({ name: 'a' }), containers({ $patch: 'merge', name: 'a' }))).message).toBe('merging lists cannot yet be specified in the patch');
+    expect(messageOf(() => apply(containers({ name: 'a' }), containers({ $patch: 'merge', name: 'a' }))).message).toBe(
+      'merging lists cannot yet be specified in the patch',
+    );
   });
 
   it.each([
@@ -125,13 +168,18 @@ describe('strategic merge patch', () => {
   });
 
   it('fits a pod with quantities, times and ports', () => {
-    const fit = { metadata: { creationTimestamp: '2026-01-01T00:00:00Z' }, spec: { containers: [{ name: 'a', ports: [{ containerPort: 80 }], resources: { limits: { cpu: 1 } } }] } };
+    const fit = {
+      metadata: { creationTimestamp: '2026-01-01T00:00:00Z' },
+      spec: { containers: [{ name: 'a', ports: [{ containerPort: 80 }], resources: { limits: { cpu: 1 } } }] },
+    };
     expect(strategicFault(fit, pod)).toBeUndefined();
   });
 
   it('adds to and deletes from lists of scalars', () => {
     expect(apply({ metadata: { finalizers: ['a', 'b'] } }, { metadata: { finalizers: ['c', 'a'] } })).toEqual({ metadata: { finalizers: ['c', 'a', 'b'] } });
-    expect(apply({ metadata: { finalizers: ['a', 'b'] } }, { metadata: { '$deleteFromPrimitiveList/finalizers': ['a', 'x'] } })).toEqual({ metadata: { finalizers: ['b'] } });
+    expect(apply({ metadata: { finalizers: ['a', 'b'] } }, { metadata: { '$deleteFromPrimitiveList/finalizers': ['a', 'x'] } })).toEqual({
+      metadata: { finalizers: ['b'] },
+    });
   });
 
   it('leaves the original alone, whatever the patch', () => {

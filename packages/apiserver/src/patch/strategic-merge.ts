@@ -38,7 +38,12 @@ function badDirective(directive: unknown, map: JsonObject): StatusError {
 function mergingOf(schema: Schema | undefined, field: string): Merging {
   const member = memberSchema(schema, field);
   const strategies = (member?.['x-kubernetes-patch-strategy'] ?? '').split(',');
-  return { mergeKey: member?.['x-kubernetes-patch-merge-key'] ?? '', merges: strategies.includes('merge'), replaces: strategies.includes('replace'), schema: member };
+  return {
+    mergeKey: member?.['x-kubernetes-patch-merge-key'] ?? '',
+    merges: strategies.includes('merge'),
+    replaces: strategies.includes('replace'),
+    schema: member,
+  };
 }
 
 function mergeMap(original: JsonObject, patch: JsonObject, schema: Schema | undefined): JsonObject {
@@ -113,10 +118,12 @@ function mergeOrdered(original: JsonObject, patch: JsonObject, schema: Schema | 
     const key = directive.slice(SET_ORDER.length);
     const merging = mergingOf(schema, key);
     const [before, added] = [original[key], patch[key]];
-    for (const list of [before, added]) if (list !== undefined && !Array.isArray(list)) throw plain(`expected a []interface {}, but received a ${goKind(list)}`);
+    for (const list of [before, added])
+      if (list !== undefined && !Array.isArray(list)) throw plain(`expected a []interface {}, but received a ${goKind(list)}`);
     if (before === undefined && added === undefined) continue;
     if (Array.isArray(added)) checkOrder(added, order, merging.mergeKey);
-    const merged = Array.isArray(before) && Array.isArray(added) ? (mergeMember(before, added, merging) as unknown[]) : ((before ?? cleaned(added)) as unknown[]);
+    const merged =
+      Array.isArray(before) && Array.isArray(added) ? (mergeMember(before, added, merging) as unknown[]) : ((before ?? cleaned(added)) as unknown[]);
     original[key] = arrangeByPatch(merged, order, Array.isArray(before) ? before : [], merging.mergeKey);
     delete patch[key];
   }

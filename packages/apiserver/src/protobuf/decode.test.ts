@@ -26,11 +26,22 @@ describe('decodeProtobuf', () => {
   });
 
   it('reads times, quantities, inlined sources and pointers that hold zero', () => {
-    const spec = bytes(2, bytes(1, bytes(1, 'storage'), bytes(2, bytes(1, '1Gi'))), bytes(2, bytes(22, bytes(1, 'd.example'), bytes(2, 'handle'))), bytes(3, 'ReadWriteOnce'));
+    const spec = bytes(
+      2,
+      bytes(1, bytes(1, 'storage'), bytes(2, bytes(1, '1Gi'))),
+      bytes(2, bytes(22, bytes(1, 'd.example'), bytes(2, 'handle'))),
+      bytes(3, 'ReadWriteOnce'),
+    );
     const { object } = decodeProtobuf(envelope('v1', 'PersistentVolume', spec));
-    expect(object).toMatchObject({ spec: { capacity: { storage: '1Gi' }, csi: { driver: 'd.example', volumeHandle: 'handle' }, accessModes: ['ReadWriteOnce'] } });
-    const lease = decodeProtobuf(envelope('coordination.k8s.io/v1', 'Lease', bytes(2, bytes(1, ''), number(2, 15), bytes(4, number(1, 1_700_000_000), number(2, 5000)), number(5, 0))));
-    expect(lease.object).toMatchObject({ spec: { holderIdentity: '', leaseDurationSeconds: 15, renewTime: '2023-11-14T22:13:20.000005Z', leaseTransitions: 0 } });
+    expect(object).toMatchObject({
+      spec: { capacity: { storage: '1Gi' }, csi: { driver: 'd.example', volumeHandle: 'handle' }, accessModes: ['ReadWriteOnce'] },
+    });
+    const lease = decodeProtobuf(
+      envelope('coordination.k8s.io/v1', 'Lease', bytes(2, bytes(1, ''), number(2, 15), bytes(4, number(1, 1_700_000_000), number(2, 5000)), number(5, 0))),
+    );
+    expect(lease.object).toMatchObject({
+      spec: { holderIdentity: '', leaseDurationSeconds: 15, renewTime: '2023-11-14T22:13:20.000005Z', leaseTransitions: 0 },
+    });
     const driver = decodeProtobuf(envelope('storage.k8s.io/v1', 'CSIDriver', bytes(2, number(1, 0))));
     expect(driver.object).toMatchObject({ spec: { attachRequired: false } });
   });

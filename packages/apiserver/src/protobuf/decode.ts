@@ -23,7 +23,8 @@ export interface DecodedBody {
  * @throws WireError when it is no protobuf of Kubernetes
  */
 export function decodeProtobuf(body: Uint8Array): DecodedBody {
-  if (!MAGIC.every((byte, index) => body[index] === byte)) throw new WireError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]');
+  if (!MAGIC.every((byte, index) => body[index] === byte))
+    throw new WireError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]');
   let apiVersion = '';
   let kind = '';
   let raw: Uint8Array = new Uint8Array();

@@ -78,8 +78,12 @@ describe('strict decoding of built-in types', () => {
   });
 
   it('names the first value that Go could not decode', () => {
-    expect(decodeFault({ spec: { containers: [{ name: 5 }] } }, pod, 'Pod')).toBe('json: cannot unmarshal number into Go struct field Pod.spec.containers.name of type string');
-    expect(decodeFault({ metadata: { labels: { a: true } } }, pod, 'Pod')).toBe('json: cannot unmarshal bool into Go struct field Pod.metadata.labels of type string');
+    expect(decodeFault({ spec: { containers: [{ name: 5 }] } }, pod, 'Pod')).toBe(
+      'json: cannot unmarshal number into Go struct field Pod.spec.containers.name of type string',
+    );
+    expect(decodeFault({ metadata: { labels: { a: true } } }, pod, 'Pod')).toBe(
+      'json: cannot unmarshal bool into Go struct field Pod.metadata.labels of type string',
+    );
     expect(decodeFault({ spec: { containers: [{ name: 'a', resources: { requests: { cpu: 1, memory: '1Gi' } } }] } }, pod, 'Pod')).toBeUndefined();
   });
 });

@@ -56,7 +56,8 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 
 function textFault(value: unknown, format: 'quantity' | 'byte'): string | undefined {
   const text = typeof value === 'string' ? value : String(value as number);
-  if (format === 'quantity') return QUANTITY.test(text) ? undefined : "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+  if (format === 'quantity')
+    return QUANTITY.test(text) ? undefined : "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
   const joined = text.replaceAll(/[\r\n]/g, '');
   if (BASE64.test(joined)) return undefined;
   const good = /^[A-Za-z0-9+/]*/.exec(text)?.[0].length ?? 0;

@@ -43,8 +43,16 @@ describe('a claim', () => {
     ['is bound to the volume reserved for it', { volumes: [aVolume({ claimRef: refTo(claim) })] }, ['bindClaim']],
     ['is bound to the volume it names', { claim: aClaim({ volumeName: 'v' }), volume: aVolume({ claimRef: refTo(claim) }) }, ['bindClaim']],
     ['waits for the volume it names', { claim: aClaim({ volumeName: 'v' }) }, []],
-    ['does not take the named volume of another', { claim: aClaim({ volumeName: 'v' }), volume: aVolume({ claimRef: { name: 'x', namespace: 'n', uid: '9' } }) }, []],
-    ['is told when the volume it names is too small', { claim: aClaim({ volumeName: 'v' }), volume: aVolume({ capacity: { storage: '1G' } }) }, ['VolumeMismatch']],
+    [
+      'does not take the named volume of another',
+      { claim: aClaim({ volumeName: 'v' }), volume: aVolume({ claimRef: { name: 'x', namespace: 'n', uid: '9' } }) },
+      [],
+    ],
+    [
+      'is told when the volume it names is too small',
+      { claim: aClaim({ volumeName: 'v' }), volume: aVolume({ capacity: { storage: '1G' } }) },
+      ['VolumeMismatch'],
+    ],
     ['is told when its reserved volume has another mode', { volumes: [aVolume({ claimRef: refTo(claim), volumeMode: 'Block' })] }, ['VolumeMismatch']],
     ['that was bound gets its status', { claim: aClaim({ volumeName: 'v' }, bound), volume: aVolume({ claimRef: refTo(claim) }) }, ['setBound']],
     ['that is bound rests', { claim: aClaim({ volumeName: 'v' }, { ...bound, status: { phase: 'Bound' } }), volume: aVolume({ claimRef: refTo(claim) }) }, []],

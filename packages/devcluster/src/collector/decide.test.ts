@@ -31,9 +31,17 @@ describe('garbage collection', () => {
     ['deletes for an owner that waits for it', { owners: [owner('a', 'waiting')] }, 'delete Background'],
     ['deletes the dependents of such a dependent first', { owners: [owner('a', 'waiting')], dependents: [child] }, 'delete Foreground'],
     ['does not delete twice', { object: anObject('x', { going: true }), owners: [owner('a', 'absent')] }, 'it is being deleted'],
-    ['lets dependents outlive an owner that asks for it', { object: anObject('x', { going: true, finalizers: [ORPHAN] }), dependents: [child] }, 'child keeps [y]'],
+    [
+      'lets dependents outlive an owner that asks for it',
+      { object: anObject('x', { going: true, finalizers: [ORPHAN] }), dependents: [child] },
+      'child keeps [y]',
+    ],
     ['lets the owner go when all are orphaned', { object: anObject('x', { going: true, finalizers: [ORPHAN] }) }, 'dropFinalizer'],
-    ['waits for dependents that block their owner', { object: anObject('x', { going: true, finalizers: [FOREGROUND] }), dependents: [child] }, 'its dependents go first'],
+    [
+      'waits for dependents that block their owner',
+      { object: anObject('x', { going: true, finalizers: [FOREGROUND] }), dependents: [child] },
+      'its dependents go first',
+    ],
     [
       'does not wait for those that do not',
       { object: anObject('x', { going: true, finalizers: [FOREGROUND] }), dependents: [anObject('c', { owners: [ref('x')] })] },

@@ -28,8 +28,18 @@ describe('a pod', () => {
     ['waits for a claim that does not exist', { claim: undefined }, undefined, 'persistentvolumeclaim "c" not found'],
     ['promises a waiting claim to the node', { storageClass: delayed }, undefined, 'selectNode'],
     ['waits while a promised claim is bound', { storageClass: delayed, claim: promisedTo('a') }, undefined, undefined],
-    ['does not follow a claim promised elsewhere', { storageClass: delayed, claim: promisedTo('b') }, undefined, 'persistentvolumeclaim "c" was promised to node "b"'],
-    ['is not put where its volume cannot follow', { claim: bound, volume: aVolume(affinity('west')) }, undefined, "node(s) didn't match PersistentVolume's node affinity"],
+    [
+      'does not follow a claim promised elsewhere',
+      { storageClass: delayed, claim: promisedTo('b') },
+      undefined,
+      'persistentvolumeclaim "c" was promised to node "b"',
+    ],
+    [
+      'is not put where its volume cannot follow',
+      { claim: bound, volume: aVolume(affinity('west')) },
+      undefined,
+      "node(s) didn't match PersistentVolume's node affinity",
+    ],
     ['is put where its volume is', { claim: bound, volume: aVolume(affinity('east')) }, undefined, 'bindPod'],
   ])('%s', (_, claim, pod, expected) => {
     expect(outcome(claim, pod ?? aPod())).toBe(expected);

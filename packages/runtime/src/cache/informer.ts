@@ -171,7 +171,10 @@ export class Informer<T extends KubeObject> {
     const seen = this.#cache.seenVersion.toString();
     if (++this.#staleLists < STALE_LISTS_MAX)
       throw new KubeError('Unavailable', `the list is of version ${version}, older than ${seen}, which was already seen; the server lags behind`);
-    this.#log.warn('the server went back in time and stays there, as after a restore from a backup; taking over its state', { from: seen, to: version.toString() });
+    this.#log.warn('the server went back in time and stays there, as after a restore from a backup; taking over its state', {
+      from: seen,
+      to: version.toString(),
+    });
   }
 
   #notify(object: T | undefined, old: T | undefined): void {

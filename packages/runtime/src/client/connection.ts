@@ -143,7 +143,8 @@ async function fromFile(path: string): Promise<Connection> {
 function refuseUnsupported(cluster: Record<string, unknown>, user: Record<string, unknown>, where: string): void {
   const { 'proxy-url': proxy } = cluster;
   const { as: other } = user;
-  if (proxy !== undefined) throw new ConnectionError(`kubeconfig ${where} asks for the proxy ${JSON.stringify(proxy)}; proxies are not supported, connect directly`);
+  if (proxy !== undefined)
+    throw new ConnectionError(`kubeconfig ${where} asks for the proxy ${JSON.stringify(proxy)}; proxies are not supported, connect directly`);
   if (other !== undefined) throw new ConnectionError(`kubeconfig ${where} asks to act as ${JSON.stringify(other)}; impersonation is not supported`);
 }
 

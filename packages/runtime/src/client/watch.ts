@@ -43,7 +43,8 @@ interface RawEvent {
 /** Ends a stream that has been silent for too long; a live API server sends bookmarks about once a minute. */
 function guardSilence(answer: StreamAnswer, path: string, idleTimeoutMs: number | undefined): { heard(): void; end(): void } {
   if (idleTimeoutMs === undefined) return { heard: () => {}, end: () => {} };
-  const silent = (): void => void answer.stream.destroy(new KubeError('Connection', `GET ${path}: nothing heard for ${idleTimeoutMs} ms; the connection counts as dead`));
+  const silent = (): void =>
+    void answer.stream.destroy(new KubeError('Connection', `GET ${path}: nothing heard for ${idleTimeoutMs} ms; the connection counts as dead`));
   const timer = setTimeout(silent, idleTimeoutMs).unref();
   return { heard: () => void timer.refresh(), end: () => clearTimeout(timer) };
 }

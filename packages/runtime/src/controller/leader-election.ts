@@ -132,8 +132,7 @@ export class LeaderElection {
     }
     renewing.abort();
     await renewal;
-    if (releaseOnExit)
-      await this.#release().catch((error: unknown) => log.warn('the lease could not be given back; others wait for it to expire', { error }));
+    if (releaseOnExit) await this.#release().catch((error: unknown) => log.warn('the lease could not be given back; others wait for it to expire', { error }));
     await led.catch((error: unknown) => {
       if (error !== signal.reason) throw error;
     });

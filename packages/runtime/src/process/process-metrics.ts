@@ -24,5 +24,10 @@ export function addProcessMetrics(metrics: Metrics): void {
   if (openFiles() !== undefined) gauge({ name: 'process_open_fds', help: 'Number of open file descriptors.', collect: () => openFiles() ?? Number.NaN });
   gauge({ name: 'nodejs_heap_size_used_bytes', help: 'Process heap size used from Node.js in bytes.', collect: () => process.memoryUsage().heapUsed });
   gauge({ name: 'nodejs_heap_size_total_bytes', help: 'Process heap size from Node.js in bytes.', collect: () => process.memoryUsage().heapTotal });
-  gauge({ name: 'nodejs_version_info', help: 'Node.js version info.', labels: ['version'], collect: () => [{ labels: { version: process.version }, value: 1 }] });
+  gauge({
+    name: 'nodejs_version_info',
+    help: 'Node.js version info.',
+    labels: ['version'],
+    collect: () => [{ labels: { version: process.version }, value: 1 }],
+  });
 }

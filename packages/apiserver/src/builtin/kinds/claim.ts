@@ -6,7 +6,20 @@ import { deepEqual } from '../../registry/deep-equal.ts';
 import { nameProblems } from '../../registry/metadata.ts';
 import type { Strategy } from '../../registry/resource.ts';
 import { forbidden, invalid, required, type FieldError } from '../../schema/field-error.ts';
-import { VOLUME_MODES, accessModeErrors, classNameErrors, fieldsOf, oneOf, part, partIn, positiveErrors, quantityOf, setDefault, text, type Fields } from './loose.ts';
+import {
+  VOLUME_MODES,
+  accessModeErrors,
+  classNameErrors,
+  fieldsOf,
+  oneOf,
+  part,
+  partIn,
+  positiveErrors,
+  quantityOf,
+  setDefault,
+  text,
+  type Fields,
+} from './loose.ts';
 
 const IMMUTABLE = 'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims';
 
@@ -75,7 +88,8 @@ function updateErrors(claim: KubeObject, old: KubeObject): FieldError[] {
   const storageOf = (of: Fields): string => quantityOf(part(part(of, 'resources'), 'requests'), 'storage');
   const capacity = quantityOf(part(part(old, 'status'), 'capacity'), 'storage');
   const shrinks = compareQuantities(storageOf(spec), storageOf(before)) < 0;
-  if (shrinks && compareQuantities(storageOf(spec), capacity) <= 0) errors.push(forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity'));
+  if (shrinks && compareQuantities(storageOf(spec), capacity) <= 0)
+    errors.push(forbidden('spec.resources.requests.storage', 'field can not be less than status.capacity'));
   if (spec['volumeMode'] !== before['volumeMode']) errors.push(invalid('volumeMode', spec['volumeMode'] ?? null, 'field is immutable'));
   if (text(before, 'volumeAttributesClassName') !== '' && spec['volumeAttributesClassName'] === undefined)
     errors.push(forbidden('spec.volumeAttributesClassName', 'update from non-nil value to nil is forbidden'));

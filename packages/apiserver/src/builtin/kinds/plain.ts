@@ -54,7 +54,8 @@ function frozenErrors(object: KubeObject, old: KubeObject | undefined, fields: r
   return [...thawed, ...fields.filter((field) => !deepEqual(part(object, field), part(old, field))).map((field) => forbidden(field, why))];
 }
 
-const bytesIn = (values: object, encoding: BufferEncoding): number => Object.values(values).reduce<number>((sum, value) => sum + Buffer.byteLength(String(value), encoding), 0);
+const bytesIn = (values: object, encoding: BufferEncoding): number =>
+  Object.values(values).reduce<number>((sum, value) => sum + Buffer.byteLength(String(value), encoding), 0);
 
 export const configMap: Partial<Strategy> = {
   validate: (object, old) => {
@@ -149,7 +150,9 @@ function subjectErrors(object: KubeObject): FieldError[] {
     return [
       ...requiredText(one, 'name', `${at}.name`),
       ...(kind === 'ServiceAccount' ? requiredText(one, 'namespace', `${at}.namespace`) : []),
-      ...(['ServiceAccount', 'User', 'Group'].includes(kind) ? [] : [{ reason: 'FieldValueNotSupported', field: `${at}.kind`, message: `Unsupported value: ${JSON.stringify(kind)}` } as const]),
+      ...(['ServiceAccount', 'User', 'Group'].includes(kind)
+        ? []
+        : [{ reason: 'FieldValueNotSupported', field: `${at}.kind`, message: `Unsupported value: ${JSON.stringify(kind)}` } as const]),
     ];
   });
 }

@@ -18,7 +18,12 @@ function setContainerDefaults(container: Fields): void {
 }
 
 // Added by the admission plugin DefaultTolerationSeconds.
-const TOLERATIONS = ['not-ready', 'unreachable'].map((key) => ({ key: `node.kubernetes.io/${key}`, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 }));
+const TOLERATIONS = ['not-ready', 'unreachable'].map((key) => ({
+  key: `node.kubernetes.io/${key}`,
+  operator: 'Exists',
+  effect: 'NoExecute',
+  tolerationSeconds: 300,
+}));
 
 function setSpecDefaults(spec: Fields): void {
   setDefault(spec, 'restartPolicy', 'Always');

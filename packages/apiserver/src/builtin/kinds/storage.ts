@@ -79,5 +79,8 @@ export const volumeAttachment: Partial<Strategy> = {
 };
 
 export const csiStorageCapacity: Partial<Strategy> = {
-  validate: (object, old) => [...requiredText(object, 'storageClassName', 'storageClassName'), ...immutableFields(object, old, ['nodeTopology', 'storageClassName'])],
+  validate: (object, old) => [
+    ...requiredText(object, 'storageClassName', 'storageClassName'),
+    ...immutableFields(object, old, ['nodeTopology', 'storageClassName']),
+  ],
 };

@@ -4,7 +4,20 @@ import { deepEqual } from '../../registry/deep-equal.ts';
 import { nameProblems } from '../../registry/metadata.ts';
 import type { Strategy } from '../../registry/resource.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../../schema/field-error.ts';
-import { VOLUME_MODES, accessModeErrors, classNameErrors, fieldsOf, oneOf, part, partIn, positiveErrors, requiredText, setDefault, text, type Fields } from './loose.ts';
+import {
+  VOLUME_MODES,
+  accessModeErrors,
+  classNameErrors,
+  fieldsOf,
+  oneOf,
+  part,
+  partIn,
+  positiveErrors,
+  requiredText,
+  setDefault,
+  text,
+  type Fields,
+} from './loose.ts';
 
 // In the order in which kube-apiserver looks: the second one found is the one too many.
 const SOURCES = [
@@ -54,7 +67,10 @@ const SECRETS = ['controllerPublishSecretRef', 'controllerExpandSecretRef', 'nod
 
 function csiErrors(csi: Fields): FieldError[] {
   const driver = text(csi, 'driver');
-  const driverErrors = driver === '' ? [required('spec.csi.driver')] : nameProblems(driver.toLowerCase(), 'subdomain').map((problem) => invalid('spec.csi.driver', driver, problem));
+  const driverErrors =
+    driver === ''
+      ? [required('spec.csi.driver')]
+      : nameProblems(driver.toLowerCase(), 'subdomain').map((problem) => invalid('spec.csi.driver', driver, problem));
   const secrets = SECRETS.filter((name) => csi[name] !== undefined).flatMap((name) =>
     ['name', 'namespace'].flatMap((field) => requiredText(part(csi, name), field, `spec.csi.${name}.${field}`)),
   );

@@ -41,7 +41,12 @@ describe('the pages of built-in types', () => {
 
   it('say how lists merge', () => {
     const containers = builtinKind('v1', 'Pod')?.schema.properties?.['spec']?.properties?.['containers'];
-    expect(containers).toMatchObject({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'], 'x-kubernetes-patch-merge-key': 'name', 'x-kubernetes-patch-strategy': 'merge' });
+    expect(containers).toMatchObject({
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['name'],
+      'x-kubernetes-patch-merge-key': 'name',
+      'x-kubernetes-patch-strategy': 'merge',
+    });
   });
 
   it('refuse flags that the notation does not have', () => {
@@ -51,7 +56,10 @@ describe('the pages of built-in types', () => {
 
 describe('normalize', () => {
   it('drops what a Go type would not write', () => {
-    const claim = { metadata: { name: 'a', labels: {}, annotations: null }, spec: { accessModes: [], volumeName: '', storageClassName: '', resources: { requests: {} } } };
+    const claim = {
+      metadata: { name: 'a', labels: {}, annotations: null },
+      spec: { accessModes: [], volumeName: '', storageClassName: '', resources: { requests: {} } },
+    };
     normalize(claim as Record<string, unknown>, builtinKind('v1', 'PersistentVolumeClaim')!);
     expect(claim).toEqual({ metadata: { name: 'a' }, spec: { storageClassName: '', resources: {} } });
   });

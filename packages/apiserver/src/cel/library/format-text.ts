@@ -45,7 +45,9 @@ function write(verb: string, precision: string | undefined, value: unknown): str
     case 'f':
       return number(value, verb).toFixed(digits);
     case 'e':
-      return number(value, verb).toExponential(digits).replace(/e([+-])(\d)$/, 'e$10$2');
+      return number(value, verb)
+        .toExponential(digits)
+        .replace(/e([+-])(\d)$/, 'e$10$2');
     case 'b':
       return integer(value, verb).toString(2);
     case 'o':

@@ -23,11 +23,16 @@ interface NameRule {
   readonly text: string;
 }
 
-const LABEL = 'a lowercase RFC 1123 label must consist of lower case alphanumeric characters or \'-\', and must start and end with an alphanumeric character (e.g. \'my-name\',  or \'123-abc\', regex used for validation is \'[a-z0-9]([-a-z0-9]*[a-z0-9])?\')';
-const SUBDOMAIN = 'a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, \'-\' or \'.\', and must start and end with an alphanumeric character (e.g. \'example.com\', regex used for validation is \'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\')';
-const LABEL_1035 = 'a DNS-1035 label must consist of lower case alphanumeric characters or \'-\', start with an alphabetic character, and end with an alphanumeric character (e.g. \'my-name\',  or \'abc-123\', regex used for validation is \'[a-z]([-a-z0-9]*[a-z0-9])?\')';
-const QUALIFIED = 'name part must consist of alphanumeric characters, \'-\', \'_\' or \'.\', and must start and end with an alphanumeric character (e.g. \'MyName\',  or \'my.name\',  or \'123-abc\', regex used for validation is \'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]\')';
-const VALUE = 'a valid label must be an empty string or consist of alphanumeric characters, \'-\', \'_\' or \'.\', and must start and end with an alphanumeric character (e.g. \'MyValue\',  or \'my_value\',  or \'12345\', regex used for validation is \'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?\')';
+const LABEL =
+  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
+const SUBDOMAIN =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
+const LABEL_1035 =
+  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
+const QUALIFIED =
+  "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+const VALUE =
+  "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
 const label: NameRule = { pattern: /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, limit: 63, text: LABEL };
 const subdomain: NameRule = { pattern: /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/, limit: 253, text: SUBDOMAIN };
@@ -89,7 +94,10 @@ function normalized(text: string): string {
 function semver(text: string, normalize = false): Semver {
   const match = SEMVER.exec(normalize ? normalized(text) : text);
   if (match === null) throw new CelError(`Invalid character(s) found in version ${JSON.stringify(text)}`);
-  return new Semver([match[1], match[2], match[3]].map((part) => BigInt(part ?? 0)), match[4]?.split('.') ?? []);
+  return new Semver(
+    [match[1], match[2], match[3]].map((part) => BigInt(part ?? 0)),
+    match[4]?.split('.') ?? [],
+  );
 }
 
 function isSemver(text: string, normalize = false): boolean {
@@ -118,7 +126,10 @@ function comparePre(one: readonly string[], other: readonly string[]): bigint {
   return 0n;
 }
 
-const part = (index: number) => ({ numbers }: Semver): bigint => numbers[index] ?? 0n;
+const part =
+  (index: number) =>
+  ({ numbers }: Semver): bigint =>
+    numbers[index] ?? 0n;
 
 export const namedFormats: readonly Definition[] = [
   ...[...formats].map(([name, format]): Definition => [`format.${name}(): NamedFormat`, () => format]),

@@ -21,10 +21,12 @@ function extreme(list: List, name: string, sign: number): unknown {
   return list.reduce((best, item) => ((compare(item, best) ?? 0) * sign > 0 ? item : best));
 }
 
-const sum = (zero: unknown) => (list: List): unknown => {
-  const isDouble = typeof zero === 'number';
-  return list.reduce((total, item) => binary('+', total, isDouble ? Number(item) : number(item)), zero);
-};
+const sum =
+  (zero: unknown) =>
+  (list: List): unknown => {
+    const isDouble = typeof zero === 'number';
+    return list.reduce((total, item) => binary('+', total, isDouble ? Number(item) : number(item)), zero);
+  };
 
 function flatten(list: List, depth: bigint): unknown[] {
   return list.flatMap((item) => (Array.isArray(item) && depth > 0n ? flatten(item, depth - 1n) : [item]));
@@ -51,7 +53,10 @@ function valueOf(optional: Optional): unknown {
 
 function ofNonZero(value: unknown): Optional {
   const zero = value === null || value === '' || value === 0 || value === 0n || value === false;
-  const empty = typeof value === 'object' && value !== null && (Array.isArray(value) ? value.length === 0 : Object.getPrototypeOf(value) === Object.prototype && Object.keys(value).length === 0);
+  const empty =
+    typeof value === 'object' &&
+    value !== null &&
+    (Array.isArray(value) ? value.length === 0 : Object.getPrototypeOf(value) === Object.prototype && Object.keys(value).length === 0);
   return zero || empty ? Optional.none : new Optional(value);
 }
 

@@ -65,12 +65,14 @@ function toText(value: bigint, family: Family): string {
 const isAddress = (text: string): boolean => isIP(text) !== 0 && !text.includes('%') && !/^::ffff:\d/i.test(text);
 
 function ip(text: string): Ip {
-  if (!isAddress(text)) throw new CelError(`IP Address ${JSON.stringify(text)} parse error during conversion from string: ParseAddr(${JSON.stringify(text)}): unable to parse IP`);
+  if (!isAddress(text))
+    throw new CelError(`IP Address ${JSON.stringify(text)} parse error during conversion from string: ParseAddr(${JSON.stringify(text)}): unable to parse IP`);
   return new Ip(text);
 }
 
 function cidr(text: string): Cidr {
-  if (!isCidr(text)) throw new CelError(`CIDR ${JSON.stringify(text)} parse error during conversion from string: netip.ParsePrefix(${JSON.stringify(text)}): no '/'`);
+  if (!isCidr(text))
+    throw new CelError(`CIDR ${JSON.stringify(text)} parse error during conversion from string: netip.ParsePrefix(${JSON.stringify(text)}): no '/'`);
   return new Cidr(text);
 }
 
@@ -112,8 +114,14 @@ function query({ parts }: Url): Map<string, string[]> {
   return new Map([...new Set(parts.searchParams.keys())].map((name) => [name, parts.searchParams.getAll(name)]));
 }
 
-const within = (block: string, length: number) => (address: Ip): boolean => address.isIn(block, length) && address.family === (block.includes(':') ? 'ipv6' : 'ipv4');
-const either = (...checks: readonly ((address: Ip) => boolean)[]) => (address: Ip): boolean => checks.some((check) => check(address));
+const within =
+  (block: string, length: number) =>
+  (address: Ip): boolean =>
+    address.isIn(block, length) && address.family === (block.includes(':') ? 'ipv6' : 'ipv4');
+const either =
+  (...checks: readonly ((address: Ip) => boolean)[]) =>
+  (address: Ip): boolean =>
+    checks.some((check) => check(address));
 const isLoopback = either(within('127.0.0.0', 8), within('::1', 128));
 const isLinkLocalUnicast = either(within('169.254.0.0', 16), within('fe80::', 10));
 const isLinkLocalMulticast = either(within('224.0.0.0', 24), within('ff02::', 16));
@@ -149,7 +157,13 @@ export const network: readonly Definition[] = [
   ['url(string): URL', url],
   ['URL.getScheme(): string', (one: Url) => (one.relative ? '' : one.parts.protocol.slice(0, -1))],
   ['URL.getHost(): string', (one: Url) => authority(one.text)],
-  ['URL.getHostname(): string', (one: Url) => authority(one.text).replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1')],
+  [
+    'URL.getHostname(): string',
+    (one: Url) =>
+      authority(one.text)
+        .replace(/:\d*$/, '')
+        .replace(/^\[(.*)\]$/, '$1'),
+  ],
   ['URL.getPort(): string', (one: Url) => portOf(one.text)],
   ['URL.getEscapedPath(): string', (one: Url) => one.parts.pathname],
   ['URL.getQuery(): map<string, list<string>>', query],

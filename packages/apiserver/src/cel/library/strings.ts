@@ -58,10 +58,22 @@ const asciiCase = (text: string, from: RegExp, change: (letter: string) => strin
 const lower = (text: string): string => asciiCase(text, /[A-Z]/g, (letter) => letter.toLowerCase());
 const upper = (text: string): string => asciiCase(text, /[a-z]/g, (letter) => letter.toUpperCase());
 
-const ESCAPES: Readonly<Record<string, string>> = { '\u0007': '\\a', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v', '\\': '\\\\', '"': '\\"' };
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\u0007': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+  '\\': '\\\\',
+  '"': '\\"',
+};
 
 function quote(text: string): string {
-  return `"${Array.from(text).map((letter) => ESCAPES[letter] ?? letter).join('')}"`;
+  return `"${Array.from(text)
+    .map((letter) => ESCAPES[letter] ?? letter)
+    .join('')}"`;
 }
 
 function findAll(text: string, pattern: string, limit = -1n): string[] {
