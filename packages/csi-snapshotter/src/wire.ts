@@ -1,6 +1,17 @@
 // The only place that constructs the sidecar's collaborators.
 import { Label, keyOf, volumeSnapshotClasses, volumeSnapshotContents, type VolumeSnapshotClass, type VolumeSnapshotContent } from '@snapshot-stack/api-types';
-import { Controller, Informer, WorkQueue, createEventRecorder, type Client, type Clock, type Log, type Metrics, type Random } from '@snapshot-stack/runtime';
+import {
+  Controller,
+  Informer,
+  WorkQueue,
+  createEventRecorder,
+  every,
+  type Client,
+  type Clock,
+  type Log,
+  type Metrics,
+  type Random,
+} from '@snapshot-stack/runtime';
 import { Answered } from './content/answered.ts';
 import { decideContent } from './content/decide.ts';
 import { execute } from './content/execute.ts';
@@ -121,7 +132,7 @@ export function createSnapshotter(options: SnapshotterOptions): Snapshotter {
       }
       log.info('caches are in sync', { inMs: clock.now() - start, contents: contents.cache.size });
       ready = true;
-      const resyncing = resyncEvery(options.resyncMs, clock, signal, () => {
+      const resyncing = every(options.resyncMs, clock, signal, () => {
         for (const content of contents.cache.list()) if (isOurs(content)) queue.add(keyOf(content));
       });
       await Promise.all([controller.run(signal), ...watching, resyncing]);
@@ -129,12 +140,4 @@ export function createSnapshotter(options: SnapshotterOptions): Snapshotter {
       await events.flush(EVENTS_FLUSH_MS);
     },
   };
-}
-
-async function resyncEvery(ms: number, clock: Clock, signal: AbortSignal, run: () => void): Promise<void> {
-  if (ms <= 0) return;
-  while (!signal.aborted) {
-    await clock.sleep(ms, signal).catch(() => {});
-    if (!signal.aborted) run();
-  }
 }

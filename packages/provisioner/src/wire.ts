@@ -14,6 +14,7 @@ import {
   WorkQueue,
   createEventRecorder,
   done,
+  every,
   type Client,
   type Clock,
   type Log,
@@ -202,7 +203,7 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
       }
       log.info('caches are in sync', { claims: cluster.claims.cache.size, volumes: cluster.volumes.cache.size });
       ready = true;
-      const sweeping = sweepEvery(parsed['snapshot-orphan-sweep-interval'], clock, signal, () => {
+      const sweeping = every(parsed['snapshot-orphan-sweep-interval'], clock, signal, () => {
         for (const snapshot of cluster.snapshots?.cache.list() ?? [])
           if (hasFinalizer(snapshot, Finalizer.snapshotBeingRestored)) queues.holds.add(`snapshot:${keyOf(snapshot)}`);
       });
@@ -211,12 +212,4 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
       await events.flush(EVENTS_FLUSH_MS);
     },
   };
-}
-
-async function sweepEvery(ms: number, clock: Clock, signal: AbortSignal, run: () => void): Promise<void> {
-  if (ms <= 0) return;
-  while (!signal.aborted) {
-    await clock.sleep(ms, signal).catch(() => {});
-    if (!signal.aborted) run();
-  }
 }

@@ -1,5 +1,5 @@
 // The only place that constructs the controller's collaborators.
-import { Controller, WorkQueue, createEventRecorder, done, type Client, type Clock, type Log, type Metrics, type Random } from '@snapshot-stack/runtime';
+import { Controller, WorkQueue, createEventRecorder, done, every, type Client, type Clock, type Log, type Metrics, type Random } from '@snapshot-stack/runtime';
 import { BoundedSet } from './bounded-set.ts';
 import { ClaimProtection } from './claim/execute.ts';
 import { createCluster, informersOf, type Cluster } from './cluster.ts';
@@ -111,18 +111,10 @@ export function createSnapshotController(options: SnapshotControllerOptions): Sn
       }
       log.info('caches are in sync', { inMs: clock.now() - start, snapshots: cluster.snapshots.cache.size, contents: cluster.contents.cache.size });
       ready = true;
-      const resyncing = resyncEvery(options.resyncMs, clock, signal, () => resync(cluster, queues));
+      const resyncing = every(options.resyncMs, clock, signal, () => resync(cluster, queues));
       await Promise.all([...controllers.map((controller) => controller.run(signal)), ...watching, resyncing]);
       ready = false;
       await events.flush(EVENTS_FLUSH_MS);
     },
   };
-}
-
-async function resyncEvery(ms: number, clock: Clock, signal: AbortSignal, run: () => void): Promise<void> {
-  if (ms <= 0) return;
-  while (!signal.aborted) {
-    await clock.sleep(ms, signal).catch(() => {});
-    if (!signal.aborted) run();
-  }
 }

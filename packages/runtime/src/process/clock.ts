@@ -118,6 +118,15 @@ export class ManualClock implements Clock {
   }
 }
 
+/** Calls `run` each `ms` until the signal aborts; never for 0 or less. Resolves at the end. */
+export async function every(ms: number, clock: Clock, signal: AbortSignal, run: () => void): Promise<void> {
+  if (ms <= 0) return;
+  while (!signal.aborted) {
+    await clock.sleep(ms, signal).catch(() => {});
+    if (!signal.aborted) run();
+  }
+}
+
 /** One turn of the event loop: every promise that can settle without I/O has settled after it. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

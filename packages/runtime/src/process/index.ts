@@ -1,6 +1,6 @@
 // What any process of ours needs. Nothing here knows of Kubernetes, so that the CSI driver can use it too.
 export { Backoff, backoffDelay, type BackoffOptions } from './backoff.ts';
-export { ManualClock, systemClock, type Clock, type Timer } from './clock.ts';
+export { ManualClock, every, systemClock, type Clock, type Timer } from './clock.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export {
   FlagError,
