@@ -6,3 +6,4 @@ export { CODE_MEANINGS, CsiError, type CodeMeaning, type CsiCode } from './csi-e
 export { redact } from './redact.ts';
 export { serveCsi, type CallContext, type CsiServer, type ServeCsiOptions, type ServiceHandlers } from './server.ts';
 export { parseEndpoint, type Endpoint } from './socket-path.ts';
+export { waitUntilReady, type WaitUntilReadyOptions } from './wait-until-ready.ts';

@@ -1,3 +1,4 @@
+export { accessNeeded } from './access.ts';
 export { CLAIM_FINALIZER, decideClaim, volumeNameFor, type SeenClaim } from './claim/decide.ts';
 export type { ClaimPlan, Origin } from './claim/plan.ts';
 export { connectDriver, type Driver } from './driver.ts';

@@ -1,11 +1,19 @@
 // Flags of the provisioner: external-provisioner's, so that its manifests start this one unchanged.
-import { FlagError, defineFlags, httpFlags, kubeFlags, leaderElectionFlags, loggingFlags, type FlagSet } from '@snapshot-stack/runtime';
+import {
+  FlagError,
+  checkWorkFlags,
+  checkedGates,
+  checkedNaming,
+  componentFlags,
+  componentOptions,
+  defineFlags,
+  nodeOf,
+  type ComponentOptions,
+  type FlagSet,
+} from '@snapshot-stack/runtime';
 
 const definitions = {
-  ...loggingFlags,
-  ...httpFlags,
-  ...kubeFlags,
-  ...leaderElectionFlags,
+  ...componentFlags,
   master: { type: 'string', default: '', help: 'Accepted for compatibility; use --kubeconfig' },
   'csi-address': { type: 'string', default: '/run/csi/socket', help: "The CSI driver's socket" },
   'volume-name-prefix': { type: 'string', default: 'pvc', help: 'Volumes are called <prefix>-<uid of the claim>' },
@@ -55,29 +63,29 @@ type Parsed = ReturnType<typeof flags.parse>;
 
 export interface ProvisionerOptions {
   parsed: Parsed;
+  component: ComponentOptions;
   /** Set in node-local mode. */
   node: string | undefined;
   crossNamespace: boolean;
 }
 
-const UID_DIGITS = 32;
+// All but CrossNamespaceVolumeDataSource and ReleaseLeaderElectionOnExit are always on here: naming them changes nothing.
+const GATES = ['CrossNamespaceVolumeDataSource', 'ReleaseLeaderElectionOnExit', 'Topology', 'VolumeAttributesClass'];
 
 /** @throws FlagError */
 export function checkOptions(parsed: Parsed, env: Readonly<Record<string, string | undefined>>): ProvisionerOptions {
-  const length = parsed['volume-name-uuid-length'];
-  if (parsed['volume-name-prefix'] === '') throw new FlagError('--volume-name-prefix must not be empty');
-  if (length !== -1 && (length < 1 || length > UID_DIGITS)) throw new FlagError(`--volume-name-uuid-length must be -1 or 1 to ${UID_DIGITS}`);
+  const gates = checkedGates(parsed['feature-gates'], GATES);
+  checkedNaming('volume', parsed['volume-name-prefix'], parsed['volume-name-uuid-length']);
   if (parsed['enable-capacity'])
     throw new FlagError(
       '--enable-capacity is not supported by this provisioner; leave it out: without CSIStorageCapacity objects the scheduler tries nodes in turn',
     );
-  if (parsed['http-endpoint'] !== '' && parsed['metrics-address'] !== '')
-    throw new FlagError('--http-endpoint and --metrics-address are the same; give only --http-endpoint');
-  if (parsed['worker-threads'] < 1) throw new FlagError('--worker-threads must be at least 1');
+  checkWorkFlags(parsed);
   if (parsed.timeout <= 0) throw new FlagError('--timeout must be above 0');
-  const node = parsed['node-deployment'] ? env['NODE_NAME'] : undefined;
-  if (parsed['node-deployment'] && (node === undefined || node === ''))
-    throw new FlagError('--node-deployment needs the name of the node in the environment variable NODE_NAME');
-  if (parsed['node-deployment'] && parsed['leader-election']) throw new FlagError('--node-deployment and --leader-election exclude each other');
-  return { parsed, node, crossNamespace: parsed['feature-gates']['CrossNamespaceVolumeDataSource'] === 'true' };
+  return {
+    parsed,
+    component: componentOptions(parsed, gates),
+    node: nodeOf(parsed, env),
+    crossNamespace: gates['CrossNamespaceVolumeDataSource'] === true,
+  };
 }

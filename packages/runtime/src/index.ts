@@ -4,6 +4,19 @@ export { waitForResources, type WaitForResourcesOptions } from './access/wait-fo
 export { Informer, type InformerHandler, type InformerOptions } from './cache/informer.ts';
 export { ObjectCache, versionOf, type Cache, type Indexers } from './cache/object-cache.ts';
 export {
+  checkWorkFlags,
+  checkedGates,
+  checkedNaming,
+  componentFlags,
+  componentOptions,
+  nodeOf,
+  type ComponentOptions,
+  type FeatureGates,
+  type LeaderElectionSettings,
+  type Naming,
+} from './component/component-options.ts';
+export { runComponent, type Component, type ComponentParts, type ComponentWork } from './component/run-component.ts';
+export {
   createClient,
   guarded,
   pathOf,

@@ -1,4 +1,5 @@
 // What any process of ours needs. Nothing here knows of Kubernetes, so that the CSI driver can use it too.
+export { csiOperations, type CsiOperations } from './csi-operations.ts';
 export { Backoff, backoffDelay, type BackoffOptions } from './backoff.ts';
 export { ManualClock, every, systemClock, type Clock, type Timer } from './clock.ts';
 export { formatDuration, parseDuration } from './duration.ts';

@@ -1,0 +1,20 @@
+// What the provisioner must be allowed to do, for the check at start; the chart grants exactly this. Secrets that
+// classes name, and the Lease, are granted beside: by Roles in their namespaces.
+import type { AccessRule } from '@snapshot-stack/runtime';
+
+const WATCH = ['list', 'watch'];
+
+export function accessNeeded({ crossNamespace }: { crossNamespace: boolean }): AccessRule[] {
+  return [
+    { group: '', resource: 'persistentvolumes', verbs: [...WATCH, 'get', 'create', 'patch', 'delete'] },
+    { group: '', resource: 'persistentvolumeclaims', verbs: [...WATCH, 'patch'] },
+    { group: '', resource: 'events', verbs: ['create', 'patch'] },
+    { group: '', resource: 'nodes', verbs: WATCH },
+    { group: 'storage.k8s.io', resource: 'storageclasses', verbs: WATCH },
+    { group: 'storage.k8s.io', resource: 'csinodes', verbs: WATCH },
+    { group: 'storage.k8s.io', resource: 'volumeattachments', verbs: WATCH },
+    { group: 'snapshot.storage.k8s.io', resource: 'volumesnapshots', verbs: [...WATCH, 'patch'] },
+    { group: 'snapshot.storage.k8s.io', resource: 'volumesnapshotcontents', verbs: WATCH },
+    ...(crossNamespace ? [{ group: 'gateway.networking.k8s.io', resource: 'referencegrants', verbs: ['list'] }] : []),
+  ];
+}
