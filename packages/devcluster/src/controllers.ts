@@ -28,7 +28,9 @@ const WORKERS = 4;
 /** How soon a namespace is looked at again while things in it are on their way out. */
 const NAMESPACE_AGAIN_MS = 200;
 
-export function makeControllers(context: Context, queues: Queues, mounter: Mounter, graph: ObjectGraph): Controller[] {
+/** A further node has only those of a node: what concerns the whole cluster is done by the first. */
+export function makeControllers(context: Context, queues: Queues, mounter: Mounter, graph: ObjectGraph | undefined): Controller[] {
+  if (graph === undefined) return nodeControllers(context, queues, mounter);
   return [...storageControllers(context, queues), ...nodeControllers(context, queues, mounter), ...cleaners(context, queues, graph)];
 }
 

@@ -8,6 +8,7 @@ const flags = defineFlags({
   'node-name': { type: 'string', default: hostname(), help: 'Name of the Node object that this process stands for', env: 'NODE_NAME' },
   root: { type: 'string', default: '/var/lib/kubelet', help: "Directory below which pods' volumes are mounted, laid out as kubelet does" },
   'csi-endpoint': { type: 'strings', default: [], help: 'Socket of a CSI driver on this node; may be given several times' },
+  'node-only': { type: 'bool', default: false, help: 'Be a further node of a cluster that another process looks after' },
 });
 
 export interface Options {
@@ -21,6 +22,7 @@ export interface Options {
   readonly nodeName: string;
   readonly root: string;
   readonly csiEndpoints: readonly string[];
+  readonly nodeOnly: boolean;
 }
 
 /** Reads process.argv. @throws FlagError for a command line that cannot be used */
@@ -35,5 +37,6 @@ export function readOptions(version: string): Options {
     nodeName: parsed['node-name'],
     root: parsed.root,
     csiEndpoints: parsed['csi-endpoint'],
+    nodeOnly: parsed['node-only'],
   };
 }

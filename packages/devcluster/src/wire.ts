@@ -21,6 +21,8 @@ export interface DevClusterOptions {
   readonly root: string;
   /** Sockets of the CSI drivers on this node. */
   readonly csiEndpoints: readonly string[];
+  /** This is a further node of a cluster whose claims, volumes and garbage another process looks after. */
+  readonly nodeOnly?: boolean;
   readonly signal: AbortSignal;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -44,11 +46,11 @@ export async function startDevCluster(options: DevClusterOptions): Promise<DevCl
   const queues = makeQueues(clock, random);
   // The kernel lists mounts by their real paths.
   const context = makeContext(options, informers, clock, random, await realpath(options.root));
-  const graph = new ObjectGraph({ client, clock, random, log, touch: (uid) => queues.garbage.add(uid) });
+  const graph = options.nodeOnly === true ? undefined : new ObjectGraph({ client, clock, random, log, touch: (uid) => queues.garbage.add(uid) });
   const controllers = makeControllers(context, queues, new Mounter(context), graph);
 
   wakeOnEvents(informers, queues, context);
-  const followResources = resourceFollower(context, graph, informers, signal);
+  const followResources = graph === undefined ? () => Promise.resolve() : resourceFollower(context, graph, informers, signal);
   const watching = Object.values(informers).map((informer) => informer.run(signal));
   const ready = prepare(context, informers, queues, signal).then(followResources);
   // Workers start with full caches: half a cache looks like objects that are gone.

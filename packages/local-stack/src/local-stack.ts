@@ -4,8 +4,19 @@ import { existsSync } from 'node:fs';
 import { once } from 'node:events';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { dirname } from 'node:path';
 import { createClient, loadConnection, type Client, type Connection } from '@snapshot-stack/runtime';
-import { COMPONENTS, commandOf, paths, type ComponentName, type StackLayout } from './components.ts';
+import {
+  COMPONENTS,
+  commandOf,
+  environmentOf,
+  instancesOf,
+  paths,
+  type ComponentName,
+  type Instance,
+  type InstanceName,
+  type StackLayout,
+} from './components.ts';
 import { ManagedProcess, tailOf, type ProcessExit } from './managed-process.ts';
 
 const RESTARTS_MAX = 5;
@@ -41,10 +52,10 @@ export class LocalStack {
   readonly layout: StackLayout;
   readonly client: Client;
   readonly connection: Connection;
-  readonly #processes: ReadonlyMap<ComponentName, ManagedProcess>;
+  readonly #processes: ReadonlyMap<InstanceName, ManagedProcess>;
   readonly #supervision: Supervision;
 
-  constructor(layout: StackLayout, connection: Connection, processes: ReadonlyMap<ComponentName, ManagedProcess>, supervision: Supervision) {
+  constructor(layout: StackLayout, connection: Connection, processes: ReadonlyMap<InstanceName, ManagedProcess>, supervision: Supervision) {
     this.layout = layout;
     this.connection = connection;
     this.client = createClient(connection, { userAgent: 'local-stack' });
@@ -56,16 +67,25 @@ export class LocalStack {
     return paths.kubeconfig(this.layout);
   }
 
-  /** Component → pid of those that run now. */
-  pids(): Map<ComponentName, number> {
+  /** Process → pid of those that run now. */
+  pids(): Map<InstanceName, number> {
     const running = [...this.#processes].flatMap(([name, process]) => (process.pid === undefined ? [] : [[name, process.pid] as const]));
     return new Map(running);
   }
 
-  process(name: ComponentName): ManagedProcess {
+  process(name: InstanceName): ManagedProcess {
     const found = this.#processes.get(name);
     if (found === undefined) throw new LocalStackError(`this stack runs no ${name}; it was started with ${[...this.#processes.keys()].join(', ')}`);
     return found;
+  }
+
+  /** Stops a process and starts another program in its place, with the same flags; undefined for our own. */
+  async replace(instance: Instance, program: readonly [string, ...string[]] | undefined): Promise<void> {
+    const process = this.process(instance.name);
+    await process.stop(STOP_GRACE_MS);
+    const { [instance.component]: _before, ...others } = this.layout.programs;
+    this.layout.programs = program === undefined ? others : { ...others, [instance.component]: program };
+    process.start(commandOf(instance, this.layout));
   }
 
   /** Stops all processes, last started first, so that each can still say goodbye to those it depends on. */
@@ -82,31 +102,34 @@ export class LocalStack {
 }
 
 /** Where a published filesystem volume shows up for a pod; as kubelet lays it out. */
-export function publishedPath(layout: StackLayout, podUid: string, volumeName: string): string {
-  return `${paths.kubeletRoot(layout)}/pods/${podUid}/volumes/kubernetes.io~csi/${volumeName}/mount`;
+export function publishedPath(layout: StackLayout, podUid: string, volumeName: string, node?: string): string {
+  return `${paths.kubeletRoot(layout, node)}/pods/${podUid}/volumes/kubernetes.io~csi/${volumeName}/mount`;
 }
 
 /** Where a published block volume's device shows up for a pod. */
-export function publishedDevice(layout: StackLayout, podUid: string, volumeName: string): string {
-  return `${paths.kubeletRoot(layout)}/plugins/kubernetes.io/csi/volumeDevices/publish/${volumeName}/${podUid}`;
+export function publishedDevice(layout: StackLayout, podUid: string, volumeName: string, node?: string): string {
+  return `${paths.kubeletRoot(layout, node)}/plugins/kubernetes.io/csi/volumeDevices/publish/${volumeName}/${podUid}`;
 }
 
-/** A start script per component, so that one that was killed can be started again by hand. */
-async function writeScripts(layout: StackLayout, names: readonly ComponentName[]): Promise<void> {
+/** A start script per process, so that one that was killed can be started again by hand. */
+async function writeScripts(layout: StackLayout, instances: readonly Instance[]): Promise<void> {
   await mkdir(`${layout.dir}/bin`, { recursive: true });
-  for (const name of names) {
-    const quoted = commandOf(name, layout).map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`);
-    const script = paths.script(layout, name);
-    await writeFile(script, `#!/bin/sh\n# Starts ${name} again, with the same flags.\nexec ${quoted.join(' ')}\n`);
+  for (const instance of instances) {
+    const environment = Object.entries(environmentOf(instance)).map(([name, value]) => `${name}=${value}`);
+    const words = ['env', ...environment, ...commandOf(instance, layout)].map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`);
+    const script = paths.script(layout, instance.name);
+    await writeFile(script, `#!/bin/sh\n# Starts ${instance.name} again, with the same flags.\nexec ${words.join(' ')}\n`);
     await chmod(script, 0o755);
   }
 }
 
-function manage(name: ComponentName, layout: StackLayout, options: LocalStackOptions, supervision: Supervision): ManagedProcess {
+function manage(instance: Instance, layout: StackLayout, options: LocalStackOptions, supervision: Supervision): ManagedProcess {
+  const { name } = instance;
   let restarts = 0;
   const process = new ManagedProcess({
     name,
-    command: commandOf(name, layout),
+    command: commandOf(instance, layout),
+    env: environmentOf(instance),
     logPath: paths.log(layout, name),
     detached: options.detached ?? false,
     onUnexpectedExit: (exit) => {
@@ -159,17 +182,22 @@ export async function startLocalStack(options: LocalStackOptions, onFailure: (er
     dir: options.dir,
     stateDir: options.stateDir ?? `${options.dir}/state`,
     port: options.port || (await freePort()),
-    nodeName: options.nodeName ?? 'laptop',
+    webhookPort: options.webhookPort || (await freePort()),
+    nodes: options.nodes ?? ['laptop'],
     driverName: options.driverName ?? 'hostpath.csi.k8s.io',
+    replicas: options.replicas ?? {},
     extraFlags: options.extraFlags ?? {},
+    programs: options.programs ?? {},
   };
-  const names = options.components ?? COMPONENTS;
-  await mkdir(`${layout.dir}/csi`, { recursive: true, mode: 0o700 });
-  await mkdir(paths.kubeletRoot(layout), { recursive: true });
-  await mkdir(layout.stateDir, { recursive: true, mode: 0o700 });
-  await writeScripts(layout, names);
+  for (const node of layout.nodes) {
+    await mkdir(dirname(paths.socket(layout, node)), { recursive: true, mode: 0o700 });
+    await mkdir(paths.kubeletRoot(layout, node), { recursive: true });
+    await mkdir(paths.stateDir(layout, node), { recursive: true, mode: 0o700 });
+  }
+  const instances = instancesOf(layout, options.components ?? COMPONENTS);
+  await writeScripts(layout, instances);
   const supervision: Supervision = { up: false, failed: onFailure };
-  const processes = new Map(names.map((name) => [name, manage(name, layout, options, supervision)]));
+  const processes = new Map(instances.map((instance) => [instance.name, manage(instance, layout, options, supervision)]));
   try {
     const apiserver = processes.get('apiserver');
     apiserver?.start();

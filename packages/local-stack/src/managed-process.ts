@@ -20,6 +20,8 @@ export interface ProcessExit {
 export interface ManagedProcessOptions {
   name: string;
   command: readonly [string, ...string[]];
+  /** Beside our own environment. */
+  env?: Readonly<Record<string, string>>;
   logPath: string;
   /** True for a stack that outlives its starter (`--keep`). */
   detached: boolean;
@@ -36,12 +38,14 @@ export function tailOf(path: string): string {
 
 export class ManagedProcess {
   readonly #options: ManagedProcessOptions;
+  #command: readonly [string, ...string[]];
   #child: ChildProcess | undefined;
   #exited: Promise<ProcessExit> = Promise.resolve({ code: 0, signal: null });
   #stopping = false;
 
   constructor(options: ManagedProcessOptions) {
     this.#options = options;
+    this.#command = options.command;
   }
 
   get name(): string {
@@ -53,14 +57,15 @@ export class ManagedProcess {
     return this.#child?.pid;
   }
 
-  /** Starts the process; a running one is left as it is. */
-  start(): void {
+  /** Starts the process, from now on by `command` where that is given; a running one is left as it is. */
+  start(command = this.#command): void {
     if (this.#child !== undefined) return;
-    const { command, detached, logPath } = this.#options;
+    this.#command = command;
+    const { detached, logPath, env } = this.#options;
     mkdirSync(dirname(logPath), { recursive: true });
     const [program, ...args] = detached || !existsSync(SETPRIV) ? command : [SETPRIV, '--pdeathsig', 'KILL', ...command];
     const log = openSync(logPath, 'a', 0o600);
-    const child = spawn(program, args, { detached, stdio: ['ignore', log, log], env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...process.env } });
+    const child = spawn(program, args, { detached, stdio: ['ignore', log, log], env: { NODE_COMPILE_CACHE: COMPILE_CACHE, ...process.env, ...env } });
     closeSync(log);
     this.#child = child;
     this.#stopping = false;

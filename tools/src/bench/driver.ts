@@ -129,15 +129,18 @@ async function benchSystem(dir: string, system: string, bytes: number, counts: r
     dir: join(dir, `run-${system}`),
     stateDir: join(point, 'state'),
     port: 0,
-    nodeName: 'bench',
+    webhookPort: 0,
+    nodes: ['bench'],
     driverName: 'hostpath.csi.k8s.io',
+    replicas: {},
     extraFlags: {},
+    programs: {},
   };
   await mkdir(join(layout.dir, 'csi'), { recursive: true });
   const logPath = paths.log(layout, 'hostpath-driver');
   const driver = new ManagedProcess({
     name: 'hostpath-driver',
-    command: commandOf('hostpath-driver', layout),
+    command: commandOf({ name: 'hostpath-driver', component: 'hostpath-driver', node: 'bench' }, layout),
     logPath,
     detached: false,
     onUnexpectedExit: () => process.stderr.write(`the driver ended by itself:\n${tailOf(logPath)}\n`),

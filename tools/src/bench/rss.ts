@@ -10,7 +10,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { COMPONENTS, commandOf, paths, startLocalStack, tailOf, type ComponentName } from '@snapshot-stack/local-stack';
+import { COMPONENTS, paths, startLocalStack, tailOf, type ComponentName } from '@snapshot-stack/local-stack';
 import { defineFlags, systemClock } from '@snapshot-stack/runtime/process';
 import { usageOf, type ProcessUsage } from './process-usage.ts';
 
@@ -34,8 +34,7 @@ export interface RssReport {
 
 /** The source file that a component's command line starts. */
 function entryOf(name: ComponentName): string {
-  const layout = { dir: '', stateDir: '', port: 0, nodeName: '', driverName: '', extraFlags: {} };
-  return commandOf(name, layout).find((word) => word.endsWith('.ts')) ?? '';
+  return fileURLToPath(new URL(`../../../packages/${name}/src/main.ts`, import.meta.url));
 }
 
 function startMeasures(kubeconfig: string): Map<string, ChildProcess> {
