@@ -1,0 +1,5 @@
+// What other packages (their tests, and the tools) may use of the webhook.
+export { accessNeeded } from './access.ts';
+export { flags } from './options.ts';
+export { createWebhook, type Webhook, type WebhookOptions } from './wire.ts';
+export { VOLUME_MODE_VERB } from './rules/volume-mode-change.ts';
