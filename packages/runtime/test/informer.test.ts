@@ -196,6 +196,18 @@ describe('after a disturbance', { timeout: 20_000 }, () => {
     expect(await requests(it, 3)).toBeGreaterThanOrEqual(7_000);
   });
 
+  it('all is well again once the server takes up the watch, though there is no news', async () => {
+    const quiet: Step = (_request, response) => {
+      response.writeHead(200);
+      response.flushHeaders();
+    };
+    const it = await world([watching(listed, true), failing(500, 'InternalError'), quiet]);
+    await requests(it, 2);
+    await eventually(() => it.informer.lastError?.code).toBe('Internal');
+    await requests(it, 3);
+    await eventually(() => it.informer.lastError).toBeUndefined();
+  });
+
   it('it tells why it is not synced', async () => {
     const it = await world([failing(404, 'NotFound')]);
     await eventually(() => it.informer.lastError?.code).toBe('NotFound');

@@ -188,7 +188,9 @@ export class Reflector<T extends KubeObject> {
 
   /** Follows the changes from the last version seen; resolves when the server ends the watch. */
   async #watch(signal: AbortSignal): Promise<void> {
-    for await (const event of this.#events({ resourceVersion: this.#options.replica.seenVersion.toString() }, signal)) this.#deliver(event);
+    // The server agreed to go on from what we have: all is well, though there may be no news for a while.
+    const onOpen = (): void => void (this.#lastError = undefined);
+    for await (const event of this.#events({ resourceVersion: this.#options.replica.seenVersion.toString(), onOpen }, signal)) this.#deliver(event);
   }
 
   #deliver(event: WatchEvent<T>): void {
@@ -197,7 +199,7 @@ export class Reflector<T extends KubeObject> {
     this.#watchFailures = 0;
   }
 
-  async *#events(from: { sendInitialEvents?: boolean; resourceVersion?: string }, signal: AbortSignal): AsyncIterable<WatchEvent<T>> {
+  async *#events(from: { sendInitialEvents?: boolean; resourceVersion?: string; onOpen?: () => void }, signal: AbortSignal): AsyncIterable<WatchEvent<T>> {
     const { client, resource, scope, random, transform } = this.#options;
     const timeoutSeconds = WATCH_MIN_SECONDS + Math.floor(random() * WATCH_SPREAD_SECONDS);
     for await (const event of client.watch(resource, { ...scope, ...from, timeoutSeconds, idleTimeoutMs: WATCH_SILENCE_MS, signal }))

@@ -48,6 +48,8 @@ export interface WatchOptions {
   timeoutSeconds?: number;
   /** Silence for longer than this counts as a dead connection. */
   idleTimeoutMs?: number;
+  /** Called once the server has agreed to the watch, which may be long before the first event. */
+  onOpen?: () => void;
   signal: AbortSignal;
 }
 export interface DeleteOptions extends CallOptions {
@@ -173,10 +175,10 @@ class HttpClient implements Client {
   }
 
   watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions): AsyncIterable<WatchEvent<T>> {
-    const { namespace, signal, idleTimeoutMs, sendInitialEvents, ...query } = options;
+    const { namespace, signal, idleTimeoutMs, onOpen, sendInitialEvents, ...query } = options;
     const initial = sendInitialEvents === true ? { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' } : {};
     const path = withQuery(pathOf(resource, namespace), { ...query, ...initial, watch: true, allowWatchBookmarks: true });
-    return readWatch<T>(this.#transport, path, signal, idleTimeoutMs);
+    return readWatch<T>(this.#transport, path, signal, { idleTimeoutMs, onOpen });
   }
 
   create<T extends KubeObject>(resource: Resource<T>, object: T, options: WriteOptions = {}): Promise<T> {

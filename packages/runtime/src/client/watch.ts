@@ -53,7 +53,7 @@ export async function* readWatch<T extends KubeObject>(
   transport: Transport,
   path: string,
   signal: AbortSignal,
-  idleTimeoutMs?: number,
+  { idleTimeoutMs, onOpen }: { idleTimeoutMs?: number | undefined; onOpen?: (() => void) | undefined } = {},
 ): AsyncIterable<WatchEvent<T>> {
   const answer = await transport.stream({ method: 'GET', path, signal, headers: { 'Accept-Encoding': 'identity' } });
   const abort = (): void => answer.close();
@@ -65,6 +65,7 @@ export async function* readWatch<T extends KubeObject>(
       const text = await readText(answer.stream, ERROR_BYTES_MAX, { method: 'GET', path });
       throw KubeError.fromAnswer(`GET ${path}`, answer.status, parseOrText(text), retryAfterOf(answer.headers));
     }
+    onOpen?.();
     for await (const line of linesOf(answer.stream as AsyncIterable<Buffer>, path, guard.heard)) {
       if (line === '') continue;
       const event = parseOrText(line) as RawEvent | string;
