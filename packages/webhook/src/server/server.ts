@@ -61,6 +61,10 @@ interface Hands {
   connections: number;
   inHand: number;
   dropped: number;
+  /** Resolves when no request is in hand. */
+  idle(): Promise<void>;
+  /** Called when the last request in hand is over. */
+  onIdle: () => void;
 }
 
 /** @throws Error naming the port when it cannot be listened on */
@@ -77,7 +81,16 @@ export async function startServer(options: ServerOptions): Promise<WebhookServer
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true },
   });
-  const hands: Hands = { app, budget: new ByteBudget(limits.bodiesBytes), isLeaving: false, connections: 0, inHand: 0, dropped: 0 };
+  const hands: Hands = {
+    app,
+    budget: new ByteBudget(limits.bodiesBytes),
+    isLeaving: false,
+    connections: 0,
+    inHand: 0,
+    dropped: 0,
+    idle: () => new Promise((resolve) => (hands.inHand === 0 ? resolve() : (hands.onIdle = resolve))),
+    onIdle: () => {},
+  };
   app.server.maxConnections = limits.maxConnections;
   app.server.on('connection', (socket: Socket) => {
     hands.connections++;
@@ -153,7 +166,10 @@ function guard(hands: Hands, { handlers, limits, log }: ServerOptions): void {
   const { app, budget } = hands;
   app.addHook('onRequest', (_request, reply, done) => {
     hands.inHand++;
-    reply.raw.once('close', () => void hands.inHand--);
+    reply.raw.once('close', () => {
+      hands.inHand--;
+      if (hands.inHand === 0) hands.onIdle();
+    });
     if (hands.isLeaving) reply.header('connection', 'close');
     done();
   });
@@ -209,14 +225,15 @@ function timeoutOf(request: FastifyRequest): number {
   }
 }
 
-async function close({ app }: Hands, graceMs: number, log: Log): Promise<void> {
+async function close({ app, idle }: Hands, graceMs: number, log: Log): Promise<void> {
+  const closed = app.close();
   const timer = setTimeout(() => {
     log.warn('requests in hand did not finish in time; their connections are cut', { graceMs });
     app.server.closeAllConnections();
   }, graceMs);
-  try {
-    await app.close();
-  } finally {
-    clearTimeout(timer);
-  }
+  await Promise.race([idle(), closed]);
+  clearTimeout(timer);
+  // Connections that asked nothing would be waited for.
+  app.server.closeAllConnections();
+  await closed;
 }

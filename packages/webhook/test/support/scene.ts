@@ -20,6 +20,8 @@ export interface SceneOptions {
   readonly webhook?: Partial<WebhookOptions>;
   readonly api?: ApiServerOptions;
   readonly failurePolicy?: 'Fail' | 'Ignore';
+  /** Puts hooks around the webhook's own client. */
+  readonly wrap?: (own: Client) => Client;
   /** Leaves the configurations to the test. */
   readonly unregistered?: boolean;
 }
@@ -76,7 +78,7 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
   const certificates = fixedSource(await authority.issue());
   const metrics = createMetrics();
   const webhook = createWebhook({
-    client: own,
+    client: options.wrap?.(own) ?? own,
     clock: systemClock,
     random: Math.random,
     log: silentLog,
