@@ -1,17 +1,3 @@
 // Where the certificate that the webhook serves with comes from.
-
-export interface ServingCertificate {
-  /** PEM chain. */
-  cert: string;
-  /** PEM, never logged. */
-  key: string;
-}
-
-export interface CertificateSource {
-  /** Resolves when there is a certificate to serve with. */
-  start(signal: AbortSignal): Promise<ServingCertificate>;
-  /** Keeps it fresh until the signal aborts; `onChange` is given each new certificate. */
-  run(onChange: (certificate: ServingCertificate) => void, signal: AbortSignal): Promise<void>;
-  /** For /readyz: undefined when all is well, else why not. */
-  trouble(): string | undefined;
-}
+export { certificatesFromFiles, type FileCertificateOptions } from './files.ts';
+export type { CertificateSource, ServingCertificate } from './source.ts';
