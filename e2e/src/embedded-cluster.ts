@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { persistentVolumeClaims, pods } from '@snapshot-stack/api-types';
-import { publishedDevice, publishedPath, removeRemains, startLocalStack, type LocalStack } from '@snapshot-stack/local-stack';
+import { publishedDevice, publishedPath, removeRemains, startLocalStack, type LocalStack, type LocalStackOptions } from '@snapshot-stack/local-stack';
 import type { Cluster, MountedVolume } from './cluster.ts';
 import { fileSystemImage } from './file-system-image.ts';
 import { until } from './wait.ts';
@@ -46,10 +46,14 @@ function device(path: string): MountedVolume {
   };
 }
 
-export async function startEmbeddedCluster(onTrouble: (message: string) => void): Promise<EmbeddedCluster> {
+/** @param options what runs, where it is not the usual one process of each */
+export async function startEmbeddedCluster(
+  onTrouble: (message: string) => void,
+  options: Partial<Omit<LocalStackOptions, 'dir' | 'onTrouble'>> = {},
+): Promise<EmbeddedCluster> {
   const dir = await mkdtemp(join(tmpdir(), 'e2e-'));
   let failure: Error | undefined;
-  const stack = await startLocalStack({ dir, onTrouble }, (error) => {
+  const stack = await startLocalStack({ ...options, dir, onTrouble }, (error) => {
     failure = error;
     onTrouble(error.message);
   });
@@ -66,8 +70,8 @@ export async function startEmbeddedCluster(onTrouble: (message: string) => void)
         return object?.status?.phase === 'Running';
       });
       const bound = await client.get(persistentVolumeClaims, { namespace, name: claim });
-      const [uid, volume] = [pod?.metadata.uid ?? '', bound.spec.volumeName ?? ''];
-      return mode === 'Block' ? device(publishedDevice(layout, uid, volume)) : folder(publishedPath(layout, uid, volume));
+      const [uid, volume, node] = [pod?.metadata.uid ?? '', bound.spec.volumeName ?? '', pod?.spec.nodeName];
+      return mode === 'Block' ? device(publishedDevice(layout, uid, volume, node)) : folder(publishedPath(layout, uid, volume, node));
     },
     collect: async (target) => {
       await mkdir(target, { recursive: true });

@@ -1,6 +1,6 @@
 // How a deleted snapshot goes: first its content is told and, with policy Delete, deleted; when nothing is left
 // that exists because of the snapshot, it is released. Somebody who still reads it is waited for.
-import { Finalizer, hasFinalizer, isBeingDeleted, type VolumeSnapshot, type VolumeSnapshotContent } from '@snapshot-stack/api-types';
+import { Annotation, Finalizer, annotationOf, hasFinalizer, isBeingDeleted, type VolumeSnapshot, type VolumeSnapshotContent } from '@snapshot-stack/api-types';
 import { act, blocked, settled, type Action, type Plan } from './plan.ts';
 import { isGroupMember, isHeld, isMarkedDeleted, ownContent } from './questions.ts';
 
@@ -10,6 +10,9 @@ export interface DeletionSeen {
   now: number;
 }
 
+/** A sidecar that was killed before it took its mark off must not keep a snapshot for good. */
+const MARK_WAIT_MS = 30_000;
+
 export function decideDeletion(snapshot: VolumeSnapshot, { content, restoring, now }: DeletionSeen): Plan {
   const own = ownContent(snapshot, content);
   if (own === undefined) return release(snapshot, 'nothing is left that needs it');
@@ -18,6 +21,8 @@ export function decideDeletion(snapshot: VolumeSnapshot, { content, restoring, n
     const message = `deletion waits: ${user}; it goes on as soon as that is over`;
     return blocked(snapshot, { reason: 'SnapshotDeletePending', message }, now);
   }
+  if (isAboutToBeUnmarked(snapshot, own, now))
+    return { why: 'the sidecar is about to say that the snapshot was created', actions: [], next: { kind: 'after', ms: MARK_WAIT_MS } };
   // A snapshot without our finalizers goes whatever we do: its content would be left behind unmarked, so this
   // is done for snapshots held by others alone as well.
   const actions: Action[] = isMarkedDeleted(own) ? [] : [{ kind: 'markContent', content: own }];
@@ -27,6 +32,15 @@ export function decideDeletion(snapshot: VolumeSnapshot, { content, restoring, n
   }
   if (!isBeingDeleted(own)) actions.push({ kind: 'deleteContent', content: own });
   return actions.length === 0 ? waitForSidecar(snapshot, own, now) : act('the content goes before its snapshot', ...actions);
+}
+
+/**
+ * The snapshot is ready, and the sidecar has yet to take its creation mark off. Upstream's sidecar does not look again
+ * when it has done that: told of the deletion before, it would leave the content waiting until its next resync.
+ */
+function isAboutToBeUnmarked({ metadata }: VolumeSnapshot, content: VolumeSnapshotContent, now: number): boolean {
+  if (isMarkedDeleted(content) || content.status?.readyToUse !== true || annotationOf(content, Annotation.beingCreated) === undefined) return false;
+  return now < Date.parse(metadata.deletionTimestamp ?? '') + MARK_WAIT_MS;
 }
 
 /** Why the driver refuses, where it does, is told on the snapshot: its user may not read contents. */

@@ -254,6 +254,21 @@ const rows: Row[] = [
     sees: { snapshot: aSnapshot({ held: true, deleted: true }), content: aContent({ policy: 'Retain', ready: true }) },
     does: ['markContent', 'releaseSnapshot'],
   },
+  {
+    says: 'waits with the mark while the sidecar has yet to say that the creation is over',
+    sees: { snapshot: aSnapshot({ held: true, ready: true, deleted: true }), content: aContent({ policy: 'Retain', ready: true, creating: true }) },
+    does: [],
+    next: 'after',
+  },
+  {
+    says: 'waits for that no longer than half a minute',
+    sees: {
+      snapshot: aSnapshot({ held: true, ready: true, deleted: true }),
+      content: aContent({ ready: true, creating: true }),
+      now: NOW + 60_000,
+    },
+    does: ['markContent', 'deleteContent'],
+  },
   { says: 'releases a snapshot that has no content', sees: { snapshot: aSnapshot({ held: true, deleted: true }) }, does: ['releaseSnapshot'] },
   {
     says: "releases a snapshot without touching another's content",
