@@ -1,3 +1,3 @@
 // Where the certificate that the webhook serves with comes from.
-export { certificatesFromFiles, type FileCertificateOptions } from './files.ts';
 export type { CertificateSource, ServingCertificate } from './source.ts';
+export { certificatesFromFiles, type FileCertificateOptions } from './from-files.ts';

@@ -1,14 +1,14 @@
-// What the server needs to know of where its certificate comes from.
+// Where the certificate that the webhook serves with comes from: what every source is to the server.
 
 export interface ServingCertificate {
-  /** PEM chain. */
+  /** PEM chain, the serving certificate first. */
   cert: string;
   /** PEM, never logged. */
   key: string;
 }
 
 export interface CertificateSource {
-  /** Resolves when there is a certificate to serve with. */
+  /** Resolves when there is a certificate to serve with; rejects when the signal aborts before. */
   start(signal: AbortSignal): Promise<ServingCertificate>;
   /** Keeps it fresh until the signal aborts; `onChange` is given each new certificate. */
   run(onChange: (certificate: ServingCertificate) => void, signal: AbortSignal): Promise<void>;
