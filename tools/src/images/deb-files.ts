@@ -17,6 +17,8 @@ export async function controlOf(deb: string): Promise<string> {
 
 const TRIPLETS: Readonly<Record<string, string>> = { amd64: 'x86_64-linux-gnu', arm64: 'aarch64-linux-gnu' };
 const LINKS_MAX = 8;
+// Programs here are run by root or not at all: none needs to lend its owner's rights.
+const WITHOUT_SETUID = 0o755;
 
 /** Picks from a tree and notes what was picked. */
 export class Picker {
@@ -65,9 +67,10 @@ export class Picker {
     for (let i = 0; i < LINKS_MAX; i++) {
       const entry = this.#from.get(at);
       if (entry === undefined || entry.kind === 'directory') throw new Error(`none of the pinned packages has the file ${at}`);
-      this.picked.set(at, entry);
-      if (entry.kind === 'file') return entry;
-      at = linkTarget(at, entry.target);
+      const plain = entry.kind === 'file' ? { ...entry, mode: entry.mode & WITHOUT_SETUID } : entry;
+      this.picked.set(at, plain);
+      if (plain.kind === 'file') return plain;
+      at = linkTarget(at, plain.target);
     }
     throw new Error(`${path} is a link that leads nowhere`);
   }
