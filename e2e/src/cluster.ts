@@ -9,6 +9,13 @@ export interface MountedVolume {
   read(name: string, length: number): Promise<Buffer>;
 }
 
+/** What not every cluster lets stories do, or has. */
+export type Feature = 'crash' | 'replicas' | 'nodes' | 'webhook';
+
+/** Components that stories kill. */
+export const CRASHABLE = ['snapshot-controller', 'csi-snapshotter', 'provisioner', 'hostpath-driver'] as const;
+export type Crashable = (typeof CRASHABLE)[number];
+
 export interface PodRef {
   namespace: string;
   name: string;
@@ -19,6 +26,14 @@ export interface Cluster {
   readonly client: Client;
   /** The CSI driver that the stories use. */
   readonly driver: string;
+  /** Where the components run. */
+  readonly namespace: string;
+  /** Why stories that need the feature cannot be told here; undefined when they can. */
+  lacks(feature: Feature): string | undefined;
+  /** Kills a component without warning; whoever looks after it starts it again. */
+  crash(component: Crashable): Promise<void>;
+  /** Kills the one replica that has this host name. */
+  crashReplica(host: string): Promise<void>;
   /** Waits until the pod runs; resolves with access to the volume that its claim is bound to. */
   mounted(pod: PodRef, claim: string, mode: 'Filesystem' | 'Block'): Promise<MountedVolume>;
   /** Makes an ext4 image of `sizeBytes` that holds one file; for stories that turn devices into file systems. */

@@ -6,12 +6,42 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { persistentVolumeClaims, pods } from '@snapshot-stack/api-types';
-import { publishedDevice, publishedPath, removeRemains, startLocalStack, type LocalStack, type LocalStackOptions } from '@snapshot-stack/local-stack';
-import type { Cluster, MountedVolume } from './cluster.ts';
+import {
+  publishedDevice,
+  publishedPath,
+  removeRemains,
+  startLocalStack,
+  type InstanceName,
+  type LocalStack,
+  type LocalStackOptions,
+} from '@snapshot-stack/local-stack';
+import type { Cluster, Feature, MountedVolume } from './cluster.ts';
 import { fileSystemImage } from './file-system-image.ts';
 import { until } from './wait.ts';
 
 const run = promisify(execFile);
+
+/** Why a stack of these processes is not enough for a story; undefined when it is. */
+export function lacks(feature: Feature, { components, replicas, nodes }: Partial<LocalStackOptions>): string | undefined {
+  switch (feature) {
+    case 'crash':
+      return undefined;
+    case 'webhook':
+      return components?.includes('webhook') === true ? undefined : 'no webhook runs here';
+    case 'replicas':
+      return (replicas?.['snapshot-controller'] ?? 1) > 1 ? undefined : 'there is only one controller here';
+    case 'nodes':
+      return (nodes?.length ?? 1) > 1 ? undefined : 'there is only one node here';
+  }
+}
+
+type StackOptions = Partial<Omit<LocalStackOptions, 'dir' | 'onTrouble'>>;
+
+/** As a vendor installs it: controllers that wait for each other. */
+export const PRODUCTION: StackOptions = { replicas: { 'snapshot-controller': 2 } };
+
+/** Two nodes, each with its own driver and sidecars. */
+export const NODE_LOCAL: StackOptions = { nodes: ['worker-1', 'worker-2'] };
 
 export interface EmbeddedCluster extends Cluster {
   readonly stack: LocalStack;
@@ -47,10 +77,7 @@ function device(path: string): MountedVolume {
 }
 
 /** @param options what runs, where it is not the usual one process of each */
-export async function startEmbeddedCluster(
-  onTrouble: (message: string) => void,
-  options: Partial<Omit<LocalStackOptions, 'dir' | 'onTrouble'>> = {},
-): Promise<EmbeddedCluster> {
+export async function startEmbeddedCluster(onTrouble: (message: string) => void, options: StackOptions = {}): Promise<EmbeddedCluster> {
   const dir = await mkdtemp(join(tmpdir(), 'e2e-'));
   let failure: Error | undefined;
   const stack = await startLocalStack({ ...options, dir, onTrouble }, (error) => {
@@ -63,6 +90,10 @@ export async function startEmbeddedCluster(
     client,
     stack,
     driver: layout.driverName,
+    namespace: 'kube-system',
+    lacks: (feature) => lacks(feature, options),
+    crash: (component) => Promise.resolve(stack.process(component).kill('SIGKILL')),
+    crashReplica: (host) => Promise.resolve(stack.process(host as InstanceName).kill('SIGKILL')),
     fileSystemImage,
     mounted: async ({ namespace, name }, claim, mode) => {
       const pod = await until(client, pods, { namespace, name }, 'running', (object) => {

@@ -4,8 +4,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { pods } from '@snapshot-stack/api-types';
-import { createClient, loadConnection } from '@snapshot-stack/runtime';
-import type { Cluster, MountedVolume, PodRef } from './cluster.ts';
+import { createClient, loadConnection, type Client } from '@snapshot-stack/runtime';
+import type { Cluster, Crashable, Feature, MountedVolume, PodRef } from './cluster.ts';
 import { fileSystemImage } from './file-system-image.ts';
 import { until } from './wait.ts';
 
@@ -13,6 +13,13 @@ const run = promisify(execFile);
 const OUTPUT_BYTES_MAX = 256 * 2 ** 20;
 export const DATA_PATH = '/data';
 export const DEVICE_PATH = '/dev/volume';
+
+const COMPONENT_LABEL = 'app.kubernetes.io/component';
+
+/** The sidecars run in the driver's pods. */
+function podComponent(component: Crashable): string {
+  return component === 'snapshot-controller' ? component : 'hostpath-driver';
+}
 
 async function pipe(args: readonly string[], input: Buffer): Promise<Buffer> {
   const child = spawn('kubectl', [...args], { stdio: ['pipe', 'pipe', 'pipe'] });
@@ -33,13 +40,40 @@ function volumeOf(exec: readonly string[], mode: 'Filesystem' | 'Block'): Mounte
   };
 }
 
-export async function connectCluster(kind: 'kubeconfig' | 'kind', kubeconfig: string, driver: string): Promise<Cluster> {
+/** What is found installed tells which stories can be told. */
+async function missingFeatures(client: Client, namespace: string): Promise<Map<Feature, string>> {
+  const missing = new Map<Feature, string>();
+  const { items } = await client.list(pods, { namespace });
+  const countOf = (component: string): number => items.filter(({ metadata }) => metadata.labels?.[COMPONENT_LABEL] === component).length;
+  const needs: [Feature, string, number][] = [
+    ['crash', 'snapshot-controller', 1],
+    ['replicas', 'snapshot-controller', 2],
+    ['webhook', 'snapshot-webhook', 1],
+    ['nodes', 'hostpath-driver', 2],
+  ];
+  for (const [feature, component, count] of needs) {
+    const found = countOf(component);
+    if (found < count) missing.set(feature, `namespace ${namespace} has ${found} pods labelled ${COMPONENT_LABEL}=${component}, and the story needs ${count}`);
+  }
+  return missing;
+}
+
+/** @param namespace where our charts are installed */
+export async function connectCluster(kind: 'kubeconfig' | 'kind', kubeconfig: string, driver: string, namespace: string): Promise<Cluster> {
   const client = createClient(await loadConnection({ kubeconfig }), { userAgent: 'e2e' });
   const base = kubeconfig === '' ? [] : ['--kubeconfig', kubeconfig];
+  const missing = await missingFeatures(client, namespace);
+  const deletePods = async (which: readonly string[]): Promise<void> => {
+    await run('kubectl', [...base, 'delete', 'pods', '-n', namespace, '--grace-period=0', '--force', '--wait=false', ...which]);
+  };
   return {
     kind,
     client,
     driver,
+    namespace,
+    lacks: (feature) => missing.get(feature),
+    crash: (component) => deletePods(['-l', `${COMPONENT_LABEL}=${podComponent(component)}`]),
+    crashReplica: (host) => deletePods([host]),
     fileSystemImage,
     mounted: async (pod: PodRef, _claim, mode) => {
       await until(client, pods, pod, 'running', (object) => object?.status?.phase === 'Running');

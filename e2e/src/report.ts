@@ -10,6 +10,7 @@ export interface Report {
   startedAt: Date;
   ms: number;
   cells: readonly CellOutcome[];
+  stories: readonly CellOutcome[];
 }
 
 export function countsOf(cells: readonly CellOutcome[]): Record<CellResult, number> {
@@ -43,17 +44,29 @@ td.detail { font-size: .8rem; max-width: 34rem; overflow-wrap: anywhere; }
 label { margin-right: 1rem; }
 #only-failed:checked ~ table tr:is(.passed, .impossible), #no-impossible:checked ~ table tr.impossible { display: none; }`;
 
-function htmlRow({ name, result, ms, detail }: CellOutcome): string {
-  const words = name
+function logsOf({ name, result }: CellOutcome): string {
+  return result === 'failed' ? ` <a href="failures/${folderOf(name)}/">collected logs and objects</a>` : '';
+}
+
+function resultCells({ result, ms, detail, ...named }: CellOutcome): string {
+  const possible = result !== 'impossible';
+  return `<td class="result">${possible ? result : 'not possible'}</td><td class="ms">${possible ? ms : ''}</td><td class="detail">${escape(detail)}${logsOf({ result, ms, detail, ...named })}</td>`;
+}
+
+function storyRow(story: CellOutcome): string {
+  return `<tr class="${story.result}"><td>${escape(story.name)}</td>${resultCells(story)}</tr>`;
+}
+
+function htmlRow(cell: CellOutcome): string {
+  const words = cell.name
     .split(' · ')
     .map((word) => `<td>${escape(word)}</td>`)
     .join('');
-  const logs = result === 'failed' ? ` <a href="failures/${folderOf(name)}/">collected logs and objects</a>` : '';
-  return `<tr class="${result}">${words}<td class="result">${result === 'impossible' ? 'not possible' : result}</td><td class="ms">${result === 'impossible' ? '' : ms}</td><td class="detail">${escape(detail)}${logs}</td></tr>`;
+  return `<tr class="${cell.result}">${words}${resultCells(cell)}</tr>`;
 }
 
 export function html(report: Report): string {
-  const counts = countsOf(report.cells);
+  const counts = countsOf([...report.cells, ...report.stories]);
   const head = [...Object.keys(DIMENSIONS), 'result', 'ms', 'detail']
     .map((name) => `<th>${escape(name.replaceAll(/([A-Z])/g, ' $1').toLowerCase())}</th>`)
     .join('');
@@ -63,6 +76,11 @@ export function html(report: Report): string {
 <p class="counts"><span>✓ ${counts.passed} passed</span><span>✗ ${counts.failed} failed</span><span>– ${counts.impossible} not possible</span></p>
 <p>On ${escape(report.cluster)}, ${report.startedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC, ${(report.ms / 1_000).toFixed(1)} s.</p>
 <input type="checkbox" id="only-failed"><label for="only-failed">only failed</label><input type="checkbox" id="no-impossible"><label for="no-impossible">hide not possible</label>
+<h2>Stories</h2>
+<table><thead><tr><th>story</th><th>result</th><th>ms</th><th>detail</th></tr></thead><tbody>
+${report.stories.map(storyRow).join('\n')}
+</tbody></table>
+<h2>Matrix</h2>
 <table><thead><tr>${head}</tr></thead><tbody>
 ${report.cells.map(htmlRow).join('\n')}
 </tbody></table></body></html>
@@ -70,14 +88,15 @@ ${report.cells.map(htmlRow).join('\n')}
 }
 
 export function junit(report: Report): string {
-  const counts = countsOf(report.cells);
-  const cases = report.cells.map(({ name, result, ms, detail }) => {
+  const all = [...report.cells.map((cell) => ({ ...cell, suite: 'matrix' })), ...report.stories.map((story) => ({ ...story, suite: 'stories' }))];
+  const counts = countsOf(all);
+  const cases = all.map(({ suite, name, result, ms, detail }) => {
     const inner = result === 'failed' ? `<failure message="${escape(detail)}"/>` : result === 'impossible' ? `<skipped message="${escape(detail)}"/>` : '';
-    return `    <testcase classname="matrix" name="${escape(name)}" time="${(ms / 1_000).toFixed(3)}">${inner}</testcase>`;
+    return `    <testcase classname="${suite}" name="${escape(name)}" time="${(ms / 1_000).toFixed(3)}">${inner}</testcase>`;
   });
   return `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites>
-  <testsuite name="provisioning and restore on ${escape(report.cluster)}" tests="${report.cells.length}" failures="${counts.failed}" skipped="${counts.impossible}" time="${(report.ms / 1_000).toFixed(3)}" timestamp="${report.startedAt.toISOString()}">
+  <testsuite name="provisioning and restore on ${escape(report.cluster)}" tests="${all.length}" failures="${counts.failed}" skipped="${counts.impossible}" time="${(report.ms / 1_000).toFixed(3)}" timestamp="${report.startedAt.toISOString()}">
 ${cases.join('\n')}
   </testsuite>
 </testsuites>
@@ -86,8 +105,9 @@ ${cases.join('\n')}
 
 export async function writeReport(dir: string, report: Report): Promise<void> {
   await mkdir(dir, { recursive: true });
-  const cells = report.cells.map(({ name, result, ms, detail }) => ({ name, result, ms, detail }));
-  await writeFile(join(dir, 'matrix.json'), `${JSON.stringify({ cluster: report.cluster, cells }, undefined, 2)}\n`);
+  const plain = ({ name, result, ms, detail }: CellOutcome): CellOutcome => ({ name, result, ms, detail });
+  const found = { cluster: report.cluster, cells: report.cells.map(plain), stories: report.stories.map(plain) };
+  await writeFile(join(dir, 'matrix.json'), `${JSON.stringify(found, undefined, 2)}\n`);
   await writeFile(join(dir, 'index.html'), html(report));
   await writeFile(join(dir, 'junit.xml'), junit(report));
 }

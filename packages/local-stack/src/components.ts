@@ -130,6 +130,6 @@ export function commandOf(instance: Instance, layout: StackLayout): [string, ...
 }
 
 /** What a process finds in its environment beside our own, as the downward API would give it. */
-export function environmentOf({ node }: Instance): Record<string, string> {
-  return { NODE_NAME: node };
+export function environmentOf({ name, node }: Instance): Record<string, string> {
+  return { NODE_NAME: node, POD_NAME: name };
 }

@@ -25,7 +25,7 @@ export interface ComponentParts {
   readonly client: Client;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Of the machine, or of the pod. */
+  /** Of the pod, or of the machine. */
   readonly host: string;
   readonly signal: AbortSignal;
   /** Says on /readyz what is waited for. */
@@ -82,7 +82,7 @@ export async function runComponent(component: Component, signal: AbortSignal): P
       client,
       log,
       metrics,
-      host: hostname(),
+      host: hostName(),
       signal,
       waitsFor: (what) => void (standing.waitsFor = what),
       atEnd: (close) => void closings.unshift(close),
@@ -116,6 +116,11 @@ export async function runComponent(component: Component, signal: AbortSignal): P
   }
 }
 
+/** Pods of the host network share the machine's name. */
+function hostName(): string {
+  return process.env['POD_NAME'] || hostname();
+}
+
 interface ElectionParts {
   client: Client;
   connection: Connection;
@@ -136,7 +141,7 @@ function electionFor({ options }: Component, work: ComponentWork, { client, conn
     log,
     metrics,
     lease: { name: work.leaseName, namespace: namespace || process.env['POD_NAMESPACE'] || connection.namespace, labels },
-    identity: uniqueIdentity(hostname(), Math.random),
+    identity: uniqueIdentity(hostName(), Math.random),
     lead: (leading) => work.run(leading),
     signal,
   });
