@@ -32,9 +32,9 @@ interface Parts {
   metrics: Metrics;
 }
 
-function certificatesFor({ certificates, certFile, keyFile }: Options, { log }: Parts): CertificateSource {
+function certificatesFor({ certificates, certFile, keyFile }: Options, { log, metrics }: Parts): CertificateSource {
   if (certificates === 'self-made') throw new FlagError('--certificates=self-made is not there yet; give --tls-cert-file and --tls-private-key-file');
-  return certificatesFromFiles({ certFile, keyFile, clock: systemClock, log });
+  return certificatesFromFiles({ certFile, keyFile, clock: systemClock, log, metrics });
 }
 
 /** Says in the log what RBAC does not allow; serving does not wait for it. */

@@ -102,12 +102,14 @@ it('is registered, judges, renews its certificate, and ends in order', { timeout
   expect(output()).not.toContain('PRIVATE KEY');
 });
 
-it('says what is wrong with a certificate, or a port, that it cannot use', { timeout: 60_000 }, async () => {
+it('waits for a certificate that it can use, and says what is wrong with a port that it cannot', { timeout: 60_000 }, async () => {
   await writeFile(join(dir, 'tls.key'), 'no key');
-  const broken = run([MAIN, ...flags()]);
-  expect(await broken.ended).toBe(1);
-  expect(broken.output()).toContain(`error: the file ${join(dir, 'tls.key')} holds no private key in PEM`);
+  const waiting = run([MAIN, ...flags()]);
+  await waitFor(() => waiting.output().includes(join(dir, 'tls.key')), 20_000);
   await writeCertificate();
+  await waitFor(async () => (await page('/healthz'))?.text === 'ok', 20_000);
+  waiting.child.kill('SIGKILL');
+  await waiting.ended;
   const other = createServer().listen(port, '::');
   await new Promise((resolve) => other.once('listening', resolve));
   const taken = run([MAIN, ...flags()]);
