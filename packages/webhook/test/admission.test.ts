@@ -211,6 +211,17 @@ describe('the annotation allow-volume-mode-change', () => {
     expect((await refusal(annotate(jane, null))).status).toBe(403);
   });
 
+  it('may not be put on an object that is leaving either, whose snapshot might still be restored from', async () => {
+    await client.create(volumeSnapshotContents, { ...aContent('leaving', 'leaving'), metadata: { name: 'leaving', finalizers: ['a/b'] } });
+    await client.delete(volumeSnapshotContents, { name: 'leaving' });
+    const jane = scene.clientOf('jane');
+    const merge = (body: object): Promise<unknown> => jane.patch(volumeSnapshotContents, { name: 'leaving' }, { kind: 'merge', body });
+    expect((await refusal(merge({ metadata: { annotations: { [Annotation.allowVolumeModeChange]: 'true' } } }))).status).toBe(403);
+    await merge({ spec: { volumeSnapshotRef: { name: 'other' } } });
+    await merge({ metadata: { finalizers: [] } });
+    expect(await client.find(volumeSnapshotContents, { name: 'leaving' })).toBeUndefined();
+  });
+
   it('may be changed by who has the verb', async () => {
     await annotate(scene.clientOf('converter'), 'false');
     await annotate(scene.clientOf('converter'), null);

@@ -51,6 +51,13 @@ describe('with the API server away', () => {
     expect(second.status.message).toContain('first already exists for driver: d');
     expect(second.warnings.join('\n')).toMatch(/VolumeSnapshotClasses could not be read/);
     expect(second.warnings.join('\n')).toMatch(/checked against volumesnapshotclasses as they were \d+ s ago: the API server cannot be watched/);
+    const group = {
+      ...aClass('g', { [Annotation.isDefaultGroupClass]: 'true' }),
+      apiVersion: 'groupsnapshot.storage.k8s.io/v1',
+      kind: 'VolumeGroupSnapshotClass',
+    };
+    const unchecked = (await send(scene, { body: aReview(group) })).json.response;
+    expect([unchecked.allowed, unchecked.warnings.join('\n')]).toEqual([true, expect.stringContaining('rules about them were not checked')]);
     const broken = (await send(scene, { body: aReview(aSnapshot('s', {})) })).json.response;
     expect([broken.allowed, broken.warnings]).toEqual([false, undefined]);
 

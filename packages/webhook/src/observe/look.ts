@@ -87,31 +87,24 @@ export class Look {
   }
 
   /** The present ones, or those of the cache where the API server cannot be asked; [] where nothing is known. */
-  classes(): Promise<readonly VolumeSnapshotClass[]> {
-    return this.#ask(
+  async classes(): Promise<readonly VolumeSnapshotClass[]> {
+    const found = await this.#ask(
       'VolumeSnapshotClasses',
       () => this.#listAll(volumeSnapshotClasses),
-      () => this.#from(this.#cluster.classes)?.list() ?? [],
+      () => this.#from(this.#cluster.classes)?.list(),
     );
+    return found ?? [];
   }
 
-  /** As {@link classes}; no cache is kept of them, since not every cluster has them. */
-  groupClasses(): Promise<readonly VolumeGroupSnapshotClass[]> {
-    return this.#ask(
-      'VolumeGroupSnapshotClasses',
-      () => this.#listAll(volumeGroupSnapshotClasses),
-      () => [],
-    );
+  /** The present ones; [] where they cannot be asked for. No cache is kept of them: not every cluster has them. */
+  async groupClasses(): Promise<readonly VolumeGroupSnapshotClass[]> {
+    return (await this.#ask('VolumeGroupSnapshotClasses', () => this.#listAll(volumeGroupSnapshotClasses))) ?? [];
   }
 
   /** Claims of a namespace whose volume is still being filled from the snapshot; [] where that cannot be asked. */
   async claimsRestoring({ namespace, name }: Ref): Promise<readonly PersistentVolumeClaim[]> {
-    const claims = await this.#ask(
-      `PersistentVolumeClaims of namespace ${namespace}`,
-      () => this.#listAll(persistentVolumeClaims, namespace),
-      () => [],
-    );
-    return claims.filter((claim) => isUnfinished(claim) && restores(claim, name));
+    const claims = await this.#ask(`PersistentVolumeClaims of namespace ${namespace}`, () => this.#listAll(persistentVolumeClaims, namespace));
+    return (claims ?? []).filter((claim) => isUnfinished(claim) && restores(claim, name));
   }
 
   /** Whether a user may do something to a VolumeSnapshotContent, by the API server's own authorizers. */
@@ -142,13 +135,14 @@ export class Look {
     return cached.objects;
   }
 
-  async #ask<R>(what: string, ask: (client: Client, signal: AbortSignal) => Promise<R>, otherwise: () => R): Promise<R> {
+  /** What the API server says; where it does not, what the cache says, and a note. */
+  async #ask<R>(what: string, ask: (client: Client, signal: AbortSignal) => Promise<R>, fromCache?: () => R): Promise<R | undefined> {
     try {
       return await ask(this.#cluster.client, this.#signal);
     } catch (error) {
-      const why = KubeError.from(error).message;
-      this.#notes.set(what, `${what} could not be read, and were taken from what is known: ${why}`);
-      return otherwise();
+      const instead = fromCache === undefined ? 'rules about them were not checked' : 'were taken from the cache';
+      this.#notes.set(what, `${what} could not be read, and ${instead}: ${KubeError.from(error).message}`);
+      return fromCache?.();
     }
   }
 

@@ -20,8 +20,10 @@ export interface SceneOptions {
   readonly webhook?: Partial<WebhookOptions>;
   readonly api?: ApiServerOptions;
   readonly failurePolicy?: 'Fail' | 'Ignore';
-  /** Puts hooks around the webhook's own client. */
-  readonly wrap?: (own: Client) => Client;
+  /** Puts hooks around the webhook's own client, or gives it another. */
+  readonly wrap?: (own: Client, admin: ApiServer['adminConnection']) => Client;
+  /** Does not wait for the webhook's caches. */
+  readonly unsynced?: boolean;
   /** Leaves the configurations to the test. */
   readonly unregistered?: boolean;
 }
@@ -78,7 +80,7 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
   const certificates = fixedSource(await authority.issue());
   const metrics = createMetrics();
   const webhook = createWebhook({
-    client: options.wrap?.(own) ?? own,
+    client: options.wrap?.(own, api.adminConnection) ?? own,
     clock: systemClock,
     random: Math.random,
     log: silentLog,
@@ -93,7 +95,7 @@ export async function startScene(options: SceneOptions = {}): Promise<Scene> {
   const end = new AbortController();
   const running = webhook.run(end.signal);
   port = await webhook.serving;
-  await webhook.synced(AbortSignal.timeout(10_000));
+  if (options.unsynced !== true) await webhook.synced(AbortSignal.timeout(10_000));
   if (options.unregistered !== true) await register(client, authority, options.failurePolicy ?? 'Fail');
   const stopWebhook = async (): Promise<void> => {
     end.abort();
