@@ -1,6 +1,5 @@
 // The webhook as a process: options → certificates → wire → run → exit code.
 import {
-  FlagError,
   createClient,
   createLog,
   createMetrics,
@@ -17,7 +16,7 @@ import {
   type Metrics,
 } from '@snapshot-stack/runtime';
 import { accessNeeded } from './access.ts';
-import { certificatesFromFiles, type CertificateSource } from './certificates/index.ts';
+import { certificateAccess, certificatesFromFiles, selfMadeCertificates, type CertificateSource } from './certificates/index.ts';
 import { readOptions, type Options } from './options.ts';
 import { createWebhook, type Webhook } from './wire.ts';
 
@@ -30,18 +29,25 @@ interface Parts {
   client: Client;
   log: Log;
   metrics: Metrics;
+  /** Of the Secret and of the Service. */
+  namespace: string;
 }
 
-function certificatesFor({ certificates, certFile, keyFile }: Options, { log, metrics }: Parts): CertificateSource {
-  if (certificates === 'self-made') throw new FlagError('--certificates=self-made is not there yet; give --tls-cert-file and --tls-private-key-file');
-  return certificatesFromFiles({ certFile, keyFile, clock: systemClock, log, metrics });
+const makesCertificates = ({ certificates }: Options): boolean => certificates === 'self-made';
+
+function certificatesFor(options: Options, { client, log, metrics, namespace }: Parts): CertificateSource {
+  const { certFile, keyFile, certificateSecret: secretName, serviceName, webhookConfigurations, convertedCrds } = options;
+  if (!makesCertificates(options)) return certificatesFromFiles({ certFile, keyFile, clock: systemClock, log, metrics });
+  const parts = { client, clock: systemClock, random: Math.random, log, metrics };
+  return selfMadeCertificates({ ...parts, namespace, secretName, serviceName, webhookConfigurations, convertedCrds });
 }
 
 /** Says in the log what RBAC does not allow; serving does not wait for it. */
-async function checkAccess({ client, log }: Parts, signal: AbortSignal): Promise<void> {
+async function checkAccess(options: Options, { client, log, namespace }: Parts, signal: AbortSignal): Promise<void> {
+  const needed = [...accessNeeded, ...(makesCertificates(options) ? certificateAccess(namespace) : [])];
   try {
-    for (const permission of await selfCheckAccess(client, accessNeeded, signal))
-      log.error(`RBAC does not allow: ${permission}. Add it to this account's ClusterRole`);
+    for (const permission of await selfCheckAccess(client, needed, signal))
+      log.error(`RBAC does not allow: ${permission}. Add it to the roles of this account`);
   } catch (error) {
     if (!signal.aborted) log.warn('permissions could not be checked; going on', { error });
   }
@@ -63,13 +69,15 @@ async function main(signal: AbortSignal): Promise<number> {
   const connection = await loadConnection({ kubeconfig: options.kubeconfig });
   const { qps, burst } = options;
   const client = createClient(connection, { userAgent: `${NAME}/${VERSION}`, qps, burst, timeoutMs: CLIENT_TIMEOUT_MS });
-  const parts = { client, log, metrics: createMetrics({ processMetrics: true }) };
+  const parts = { client, log, metrics: createMetrics({ processMetrics: true }), namespace: options.namespace || connection.namespace };
   const certificates = certificatesFor(options, parts);
   const { maxBodyBytes, maxConnections } = options;
-  const webhook = createWebhook({ ...parts, ...options, certificates, clock: systemClock, random: Math.random, limits: { maxBodyBytes, maxConnections } });
+  const { port, drainMs, preventVolumeModeConversion } = options;
+  const limits = { maxBodyBytes, maxConnections };
+  const webhook = createWebhook({ ...parts, clock: systemClock, random: Math.random, certificates, port, limits, drainMs, preventVolumeModeConversion });
   const http = await servePlainly(options, webhook, parts);
   log.info('started', { version: VERSION, server: connection.server });
-  const checking = checkAccess(parts, signal);
+  const checking = checkAccess(options, parts, signal);
   try {
     await webhook.run(signal);
     return 0;

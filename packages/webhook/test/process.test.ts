@@ -6,7 +6,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { snapshotCrds, volumeSnapshotClasses } from '@snapshot-stack/api-types';
+import { snapshotCrds, volumeSnapshotClasses, volumeSnapshots } from '@snapshot-stack/api-types';
 import { startApiServer, type ApiServer } from '@snapshot-stack/apiserver';
 import { createClient, type Client } from '@snapshot-stack/runtime';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -116,6 +116,24 @@ it('waits for a certificate that it can use, and says what is wrong with a port 
   expect(await taken.ended).toBe(1);
   expect(taken.output()).toContain(`cannot serve the webhook on port ${port}: it is in use; choose another with --port`);
   await new Promise((resolve) => other.close(resolve));
+});
+
+it('makes its own certificate, and has the configurations trust it', { timeout: 60_000 }, async () => {
+  const configuration = configurationFor('', 'Fail', allRules) as { webhooks: { clientConfig: { caBundle?: string } }[] } & object;
+  for (const { clientConfig } of configuration.webhooks) delete clientConfig.caBundle;
+  await client.create(webhookConfigurations, configuration as never);
+  const { child, output, ended } = run([MAIN, `--port=${port}`, `--namespace=${SERVICE.namespace}`, '--drain=0s']);
+  const created = async (): Promise<boolean> => {
+    const bad = { metadata: { name: 's', namespace: 'default' }, spec: { source: { persistentVolumeClaimName: 'c' }, volumeSnapshotClassName: 'x' } };
+    return client.create(volumeSnapshots, bad, { dryRun: true }).then(
+      () => true,
+      () => false,
+    );
+  };
+  await waitFor(created, 30_000);
+  child.kill('SIGTERM');
+  expect(await ended, output()).toBe(0);
+  expect(output()).not.toContain('PRIVATE KEY');
 });
 
 it('the example of the README runs', { timeout: 60_000 }, async () => {
