@@ -29,7 +29,7 @@ export interface WebhookOptions {
 export interface Webhook {
   /** Serves until the signal aborts, then drains; resolves when the last answer is out. Once only. */
   run(signal: AbortSignal): Promise<void>;
-  /** Resolves with the port once reviews are answered on it. */
+  /** Resolves with the port once reviews are answered on it; rejects when it does not come to that. */
   readonly serving: Promise<number>;
   readiness(): HttpAnswer;
   /** Resolves when all caches have been filled; rejects when the signal aborts before. */
@@ -43,6 +43,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
   const { client, clock, random, log, certificates } = options;
   const cluster = new Cluster({ client, clock, random, log });
   const serving = Promise.withResolvers<number>();
+  serving.promise.catch(() => {}); // who wants to know is told by run as well
   let server: WebhookServer | undefined;
   let isLeaving = false;
   const metrics = reviewMetrics(options.metrics, { cluster, server: () => server });
@@ -87,6 +88,7 @@ export function createWebhook(options: WebhookOptions): Webhook {
         end.abort();
         await renewing;
       } catch (error) {
+        serving.reject(error);
         if (!signal.aborted) throw error;
       } finally {
         end.abort();

@@ -118,6 +118,16 @@ describe('a class', () => {
   });
 });
 
+describe('an object as large as objects can be', () => {
+  it('is judged, in both its versions', async () => {
+    const filler = (letter: string): VolumeSnapshotClass => ({ ...aClass('large', 'd'), parameters: { filler: letter.repeat(1_400_000) } });
+    await client.create(volumeSnapshotClasses, filler('a'));
+    const { resourceVersion } = (await client.get(volumeSnapshotClasses, { name: 'large' })).metadata;
+    await client.replace(volumeSnapshotClasses, { ...filler('b'), metadata: { name: 'large', resourceVersion: resourceVersion ?? '' } });
+    expect(await scene.metrics.text()).toMatch(/review_seconds_count\{kind="VolumeSnapshotClass",operation="UPDATE",verdict="allowed"\} [1-9]/);
+  });
+});
+
 describe('a content', () => {
   it('may not claim a snapshot that is bound to another', async () => {
     await client.create(volumeSnapshots, { metadata: { name: 'taken', namespace: 'default' }, spec: { source: { volumeSnapshotContentName: 'mine' } } });

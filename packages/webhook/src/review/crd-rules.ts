@@ -17,11 +17,11 @@ export function crdViolations(object: KubeObject, old: KubeObject | undefined): 
   return { fresh: found.filter((violation) => !isOld(violation)), isSound: false };
 }
 
-/** The value at a path such as `spec.list[0].name`; where a member is missing, what should hold it. */
+/** The value at a path such as `spec.list[0].name`; undefined where a member is missing, as a required one may be in both. */
 function valueAt(object: object, path: string): unknown {
   let value: unknown = object;
   for (const name of path.split(/[.[\]]+/).filter((part) => part !== '')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return value;
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
     value = Reflect.get(value, name);
   }
   return value;
