@@ -7,7 +7,7 @@ import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild';
 import { ROOT, entryOf, type Component } from './components.ts';
 import { BUNDLE } from './launch/compile.ts';
 
-/** Packages that are behind an `import()`, what is used of them there, and from which package. Measured: README.md. */
+/** Packages that are behind an `import()`, what is used of them there, and from which package. Measured: images/README.md. */
 const LAZY: Readonly<Record<string, { file: string; names: readonly string[]; user: string }>> = {
   '@kubernetes/client-node': { file: 'client-node.js', names: ['KubeConfig'], user: 'packages/runtime' },
 };

@@ -1,4 +1,4 @@
-// Container images of all components, built without a daemon: `npm run images`. See README.md beside this file.
+// Container images of all components, built without a daemon: `npm run images`. See images/README.md.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -45,7 +45,7 @@ async function report(images: readonly BuiltImage[], options: ImageOptions, out:
   console.log(tableOf(images, startMs));
   if (whyNot !== undefined) console.log(`start-up is not measured: ${whyNot}`);
   for (const why of new Set(images.flatMap(({ withoutCodeCache, platform }) => (withoutCodeCache === undefined ? [] : [`${platform}: ${withoutCodeCache}`]))))
-    console.log(`without compiled code, which costs about 15 ms at each start: ${why}`);
+    console.log(`without compiled code, which costs 5 to 20 ms at each start: ${why}`);
 }
 
 /** Whether `out` is valid, and what a build anew gives. */

@@ -17,24 +17,29 @@ const unpacked = (layer: Layer): number => layer.unpackedBytes;
 /** Milliseconds by manifest digest, for those images that were started. */
 export type StartTimes = ReadonlyMap<string, number>;
 
-/** One row an image and one for all together, where a layer that several images have counts once. */
+/** Layers that these images have, each once. */
+function distinct(images: readonly BuiltImage[]): Layer[] {
+  return [...new Map(images.flatMap(({ layers }) => layers.map((layer) => [layer.diffId, layer] as const))).values()];
+}
+
+function isShared(layer: Layer, images: readonly BuiltImage[]): boolean {
+  return images.filter(({ layers }) => layers.some(({ diffId }) => diffId === layer.diffId)).length > 1;
+}
+
+/** One row an image, and one a platform for all its images together, where a layer that several of them have counts once. */
 export function tableOf(images: readonly BuiltImage[], startMs: StartTimes): string {
-  const right = { hAlign: 'right' } as const;
   const table = new Table({ head: ['image', 'platform', 'to pull', 'unpacked', 'of its own', 'start'], style: { head: [], border: [] } });
-  const shared = new Set<string>();
-  const seen = new Map<string, Layer>();
-  for (const layer of images.flatMap(({ layers }) => layers)) {
-    if (seen.has(layer.diffId)) shared.add(layer.diffId);
-    seen.set(layer.diffId, layer);
-  }
+  const add = (name: string, platform: string, figures: readonly string[]): void => {
+    table.push([name, platform, ...figures.map((content) => ({ content, hAlign: 'right' as const }))]);
+  };
   for (const { component, platform, layers, manifest } of images) {
-    const own = layers.filter(({ diffId }) => !shared.has(diffId));
+    const own = layers.filter((layer) => !isShared(layer, images));
     const start = startMs.get(manifest.digest);
-    const figures = [sum(layers, packed), sum(layers, unpacked), sum(own, packed), start === undefined ? '' : `${start.toFixed(0)} ms`];
-    table.push([component.name, platform, ...figures.map((content) => ({ content, ...right }))]);
+    add(component.name, platform, [sum(layers, packed), sum(layers, unpacked), sum(own, packed), start === undefined ? '' : `${start.toFixed(0)} ms`]);
   }
-  const all = [...seen.values()];
-  const total = [sum(all, packed), sum(all, unpacked), '', ''];
-  table.push(['all, shared layers once', '', ...total.map((content) => ({ content, ...right }))]);
+  for (const platform of new Set(images.map((image) => image.platform))) {
+    const all = distinct(images.filter((image) => image.platform === platform));
+    add('all, shared layers once', platform, [sum(all, packed), sum(all, unpacked), '', '']);
+  }
   return table.toString();
 }
