@@ -95,13 +95,18 @@ function isDue({ notAfterMs }: Generation, nowMs: number, { renewBeforeMs }: Pol
   return notAfterMs - nowMs < renewBeforeMs;
 }
 
-/** A certificate is left for another only when that one is trusted, or when it is worth nothing any more. */
-function servedBy({ nowMs, secret, held, trustedForMs }: Seen, { settleMs }: Policy): Generation | undefined {
+/**
+ * A certificate is left for another only when that one is trusted. One that has expired is kept, too, until then: the
+ * other would fare no better, and a clock that jumped may jump back.
+ */
+function servedBy({ nowMs, secret, held, bundles, trustedForMs }: Seen, { settleMs }: Policy): Generation | undefined {
   if (secret.kind !== 'whole') return held;
   const { current } = secret.state;
-  if (held === undefined || !isValid(held, nowMs)) return current;
-  const isTrusted = (trustedForMs.get(current.ca) ?? -1) >= settleMs;
-  return isTrusted && isValid(current, nowMs) ? current : held;
+  if (held === undefined) return current;
+  if (!isValid(current, nowMs)) return held;
+  const trustedMs = trustedForMs.get(current.ca) ?? -1;
+  if (isValid(held, nowMs)) return trustedMs >= settleMs ? current : held;
+  return trustedMs >= 0 || bundles === undefined ? current : held;
 }
 
 function secretWrite({ nowMs, secret, held, trustedForMs }: Seen, policy: Policy): SecretWrite | undefined {

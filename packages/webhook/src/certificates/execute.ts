@@ -1,11 +1,11 @@
 // Carries out what was decided: one guarded write each, so that a decision made on something old meets a conflict.
-import { secrets, type KubeObject } from '@snapshot-stack/api-types';
+import { secrets, type KubeObject, type Secret } from '@snapshot-stack/api-types';
 import { isAlreadyExists, type Client, type Log } from '@snapshot-stack/runtime';
-import { bundlePatch, type ServiceName } from './bundles.ts';
+import { bundlePatch, targetLabel, type ServiceName } from './bundles.ts';
 import type { BundleWrite, Policy, SecretWrite } from './decide.ts';
 import type { Issue } from './make.ts';
 import type { CertificateMetrics } from './metrics.ts';
-import type { Observed } from './observe.ts';
+import type { Observed, Sight } from './observe.ts';
 import { made, prepared, promoted, type Generation, type SecretState } from './rotation.ts';
 import { writeSecret } from './secret.ts';
 
@@ -31,11 +31,15 @@ export function dnsNamesOf({ name, namespace }: ServiceName): [string, ...string
   return [`${name}.${namespace}.svc`, `${name}.${namespace}.svc.cluster.local`, `${name}.${namespace}`, name];
 }
 
-export async function performSecretWrite(write: SecretWrite, nowMs: number, options: ExecuteOptions, signal: AbortSignal): Promise<void> {
+/** @param old the Secret that was decided on; undefined when there was none */
+export async function performSecretWrite(
+  write: SecretWrite,
+  old: Secret | undefined,
+  nowMs: number,
+  options: ExecuteOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const { client, log, metrics, observed, secret } = options;
-  const old = observed.secret;
-  // The watch may have brought another one since; then the decision is made again.
-  if (write.kind !== 'make' && old === undefined) return;
   const state = await stateAfter(write, nowMs, options);
   const object = writeSecret(state, secret.name, secret.namespace, old);
   const at = `${secret.namespace}/${secret.name}`;
@@ -69,10 +73,11 @@ async function issueNow(nowMs: number, { issue, service, policy }: ExecuteOption
   return { ...(await issue({ dnsNames: dnsNamesOf(service), notBeforeMs, notAfterMs })), notAfterMs };
 }
 
-export async function performBundleWrite({ target: label, cas, why }: BundleWrite, options: ExecuteOptions, signal: AbortSignal): Promise<void> {
+/** @param sight what was decided on */
+export async function performBundleWrite({ target: label, cas, why }: BundleWrite, sight: Sight, options: ExecuteOptions, signal: AbortSignal): Promise<void> {
   const { client, log, metrics, observed, service } = options;
-  const found = observed.objectOf(label);
-  if (found === undefined) return;
+  const found = sight.objects.find(({ target }) => targetLabel(target) === label);
+  if (found === undefined) throw new Error(`a caBundle of ${label} was decided on without the object`);
   const { target, object } = found;
   const written: KubeObject = await client.patch(target.resource, { name: target.name }, bundlePatch(object, target, service, cas), { signal });
   observed.rememberObject(target, written);

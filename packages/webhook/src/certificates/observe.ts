@@ -20,6 +20,13 @@ interface Watched {
   readonly informer: Informer<KubeObject>;
 }
 
+export interface Sight {
+  readonly secret: Secret | undefined;
+  readonly objects: readonly { readonly target: Target; readonly object: KubeObject }[];
+  /** undefined while one of the objects cannot be read. Those that are not there, or point elsewhere, are left out. */
+  readonly bundles: readonly BundleSeen[] | undefined;
+}
+
 export class Observed {
   readonly #options: ObserveOptions;
   readonly #secret: Informer<Secret>;
@@ -54,11 +61,6 @@ export class Observed {
     return this.#secret.hasSynced;
   }
 
-  get secret(): Secret | undefined {
-    const { namespace, name } = this.#options.secret;
-    return this.#secret.cache.get(`${namespace}/${name}`);
-  }
-
   /** The answer of our own write. */
   rememberSecret(secret: Secret): void {
     this.#secret.cache.remember(secret);
@@ -68,22 +70,20 @@ export class Observed {
     this.#watched.find((one) => one.target === target)?.informer.cache.remember(object);
   }
 
-  /** undefined while one of the objects cannot be read. Those that are not there, or point elsewhere, are left out. */
-  bundles(): BundleSeen[] | undefined {
-    if (this.#watched.some(({ informer }) => !informer.hasSynced)) return undefined;
-    return this.#watched.flatMap(({ target, informer }) => {
+  /** What there is right now. A decision is carried out on the very objects that it was made on. */
+  sight(): Sight {
+    const objects = this.#watched.flatMap(({ target, informer }) => {
       const object = informer.cache.get(target.name);
-      return (object === undefined ? undefined : readBundles(object, target, this.#options.service)) ?? [];
+      return object === undefined ? [] : [{ target, object }];
     });
-  }
-
-  objectOf(label: string): { target: Target; object: KubeObject } | undefined {
-    for (const { target, informer } of this.#watched) {
-      if (targetLabel(target) !== label) continue;
-      const object = informer.cache.get(target.name);
-      if (object !== undefined) return { target, object };
-    }
-    return undefined;
+    const areRead = this.#watched.every(({ informer }) => informer.hasSynced);
+    const { service } = this.#options;
+    const { namespace, name } = this.#options.secret;
+    return {
+      secret: this.#secret.cache.get(`${namespace}/${name}`),
+      objects,
+      bundles: areRead ? objects.flatMap(({ target, object }) => readBundles(object, target, service) ?? []) : undefined,
+    };
   }
 
   /** What could not be read yet, and why; undefined when all has been. */

@@ -3,11 +3,11 @@
 import { customResourceDefinitions } from '@snapshot-stack/api-types';
 import { Controller, WorkQueue, type Client, type Clock, type Log, type Metrics, type Random, type Result } from '@snapshot-stack/runtime';
 import { validatingWebhookConfigurations, type Target } from './bundles.ts';
-import { decide, type Plan, type Policy, type Seen } from './decide.ts';
+import { decide, type Plan, type Policy, type SecretSeen, type Seen } from './decide.ts';
 import { dnsNamesOf, performBundleWrite, performSecretWrite, type ExecuteOptions } from './execute.ts';
 import { issue, type Issue } from './make.ts';
 import { certificateMetrics, type CertificateMetrics } from './metrics.ts';
-import { Observed } from './observe.ts';
+import { Observed, type Sight } from './observe.ts';
 import type { Generation } from './rotation.ts';
 import { SECRET_LABEL, SECRET_LABEL_VALUE, readSecret } from './secret.ts';
 import { ServerTime } from './server-time.ts';
@@ -119,14 +119,16 @@ class SelfMadeCertificates implements CertificateSource {
   }
 
   #changed(): void {
-    this.#noteTrust();
+    this.#noteTrust(this.#observed.sight());
     this.#queue.add(KEY);
   }
 
-  #noteTrust(): void {
-    const seen = readSecret(this.#observed.secret, this.#dnsName);
+  /** @returns what is in the Secret */
+  #noteTrust({ secret, bundles }: Sight): SecretSeen {
+    const seen = readSecret(secret, this.#dnsName);
     const candidates = [...(seen.kind === 'whole' ? seen.state.cas : []), ...(this.#held === undefined ? [] : [this.#held.ca])];
-    this.#trust.update(this.#observed.bundles(), candidates, this.#options.clock.elapsed());
+    this.#trust.update(bundles, candidates, this.#options.clock.elapsed());
+    return seen;
   }
 
   get #dnsName(): string {
@@ -137,25 +139,20 @@ class SelfMadeCertificates implements CertificateSource {
   async #pass(signal: AbortSignal): Promise<Result> {
     if (!this.#observed.knowsSecret) return { kind: 'after', ms: this.#policy.lookMs, why: 'the Secret has not been read yet' };
     await this.#time.refresh(signal);
-    const seen = this.#look();
+    const sight = this.#observed.sight();
+    const seen = this.#seen(sight);
     const plan = decide(seen, this.#policy);
     this.#complainOf(seen);
     this.#serve(plan);
-    // The caBundles first: nothing that is written into the Secret takes a CA away from them.
-    for (const write of plan.bundles) await performBundleWrite(write, this.#execute, signal);
-    if (plan.secret !== undefined) await performSecretWrite(plan.secret, seen.nowMs, this.#execute, signal);
+    for (const write of plan.bundles) await performBundleWrite(write, sight, this.#execute, signal);
+    if (plan.secret !== undefined) await performSecretWrite(plan.secret, sight.secret, seen.nowMs, this.#execute, signal);
     return { kind: 'after', ms: plan.lookAgainAfterMs, why: plan.trouble ?? 'certificates are in order' };
   }
 
-  #look(): Seen {
-    this.#noteTrust();
-    return {
-      nowMs: this.#time.now(),
-      secret: readSecret(this.#observed.secret, this.#dnsName),
-      held: this.#held,
-      bundles: this.#observed.bundles(),
-      trustedForMs: this.#trust.forMs(this.#options.clock.elapsed()),
-    };
+  #seen(sight: Sight): Seen {
+    const secret = this.#noteTrust(sight);
+    const trustedForMs = this.#trust.forMs(this.#options.clock.elapsed());
+    return { nowMs: this.#time.now(), secret, held: this.#held, bundles: sight.bundles, trustedForMs };
   }
 
   #serve({ serve, trouble }: Plan): void {
