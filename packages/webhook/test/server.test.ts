@@ -63,6 +63,11 @@ describe('a review', () => {
     expect((await send(scene, { body: aReview(aSnapshot()) })).status).toBe(200);
   });
 
+  it('may say its character set', async () => {
+    const headers = { 'Content-Type': 'application/json; charset=utf-8' };
+    expect((await send(scene, { body: aReview(aSnapshot('schnappschuß')), headers })).json.response.allowed).toBe(true);
+  });
+
   it('in another type than JSON is refused', async () => {
     const { status, json } = await send(scene, { body: 'kind: AdmissionReview', headers: { 'Content-Type': 'application/yaml' } });
     expect([status, json.message]).toEqual([415, 'only Content-Type application/json is understood']);

@@ -4,6 +4,7 @@
 // ways of overloading a server (CVE-2023-44487 and its kin) are why most admission webhooks leave it off.
 import type { Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { parseJson, stringifyJson } from '@snapshot-stack/api-types';
 import { parseDuration, type HttpAnswer, type Log } from '@snapshot-stack/runtime';
@@ -138,20 +139,22 @@ function tlsOptions({ cert, key }: ServingCertificate, limits: Limits): object {
   };
 }
 
-async function listen(app: FastifyInstance<Server>, { port, host }: ServerOptions): Promise<void> {
+/** All addresses: `::` takes IPv4 as well, but cannot be had where IPv6 is switched off. */
+function everywhere(): string {
+  const hasIpv6 = Object.values(networkInterfaces()).some((addresses) => addresses?.some(({ family }) => family === 'IPv6') === true);
+  return hasIpv6 ? '::' : '0.0.0.0';
+}
+
+async function listen(app: FastifyInstance<Server>, { port, host = everywhere() }: ServerOptions): Promise<void> {
   try {
-    await app.listen({ port, host: host ?? '::' });
+    await app.listen({ port, host });
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    // A node without IPv6.
-    if (host === undefined && code === 'EAFNOSUPPORT') return void (await app.listen({ port, host: '0.0.0.0' }));
-    const hint =
-      code === 'EADDRINUSE'
-        ? 'it is in use; choose another with --port'
-        : code === 'EACCES'
-          ? 'ports below 1024 need privileges; choose another with --port'
-          : message;
-    throw new Error(`cannot serve the webhook on port ${port}: ${hint}`, { cause: error });
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    const hints: Record<string, string> = {
+      EADDRINUSE: 'it is in use; choose another with --port',
+      EACCES: 'ports below 1024 need privileges; choose another with --port',
+    };
+    throw new Error(`cannot serve the webhook on port ${port}: ${hints[code] ?? message}`, { cause: error });
   }
 }
 
