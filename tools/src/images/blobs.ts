@@ -1,7 +1,7 @@
 // The blobs of an image layout: files named after their own digest.
 import { createHash, type Hash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, mkdir, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -48,6 +48,17 @@ function compressor({ kind, level }: Compression): Transform {
   return kind === 'gzip' ? createGzip({ level }) : createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: level } });
 }
 
+const UNUSED_AFTER_MS = 14 * 24 * 3_600_000;
+
+/** Removes what no build of the last two weeks used, so that the folder does not grow without end. */
+async function dropUnused(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const path = join(folder, name);
+    const { mtimeMs } = await stat(path);
+    if (Date.now() - mtimeMs > UNUSED_AFTER_MS) await rm(path, { force: true });
+  }
+}
+
 export class Blobs {
   readonly #folder: string;
   readonly #cache: string | undefined;
@@ -60,7 +71,9 @@ export class Blobs {
 
   async open(): Promise<void> {
     await mkdir(this.#folder, { recursive: true });
-    if (this.#cache !== undefined) await mkdir(this.#cache, { recursive: true });
+    if (this.#cache === undefined) return;
+    await mkdir(this.#cache, { recursive: true });
+    await dropUnused(this.#cache);
   }
 
   path(digest: string): string {
@@ -85,8 +98,10 @@ export class Blobs {
     const packed = join(this.#folder, `${diffId.slice('sha256:'.length)}.packing`);
     const isCached = cached !== undefined && (await stat(cached).catch(() => undefined)) !== undefined;
     const sum = isCached ? await sumOf(createReadStream(cached)) : await this.#compress(tree, compression, packed);
-    if (isCached) await copyFile(cached, packed);
-    else if (cached !== undefined) await this.#keep(packed, cached);
+    if (isCached) {
+      await copyFile(cached, packed);
+      await utimes(cached, new Date(), new Date());
+    } else if (cached !== undefined) await this.#keep(packed, cached);
     await rename(packed, this.path(sum.digest));
     return { title, descriptor: { mediaType, ...sum }, diffId, unpackedBytes };
   }

@@ -50,10 +50,16 @@ function aptOptions(): string[] {
   ].flatMap((option) => ['-o', option]);
 }
 
+/** apt, one call at a time on this machine: its lists must not be read while they are written. */
+async function apt(words: readonly string[], cwd?: string): Promise<Buffer> {
+  await mkdir(cacheFolder('apt'), { recursive: true });
+  return output('flock', [cacheFolder('apt', 'lock'), 'apt-get', ...aptOptions(), ...words], cwd === undefined ? {} : { cwd });
+}
+
 async function updateLists(): Promise<void> {
   for (const folder of ['state/lists/partial', 'cache/archives/partial']) await mkdir(cacheFolder('apt', folder), { recursive: true });
   await writeFile(cacheFolder('apt', 'status'), '');
-  await output('apt-get', [...aptOptions(), 'update', '--quiet']);
+  await apt(['update', '--quiet']);
 }
 
 const BATCH_MAX = 200;
@@ -62,11 +68,10 @@ const BATCH_MAX = 200;
 async function fromApt(pins: readonly DebianPackage[], folder: string): Promise<void> {
   if (pins.length > BATCH_MAX) throw new Error(`${pins.length} packages are more than the ${BATCH_MAX} that are downloaded at once`);
   const wanted = pins.map(({ name, version, architecture }) => `${name}${architecture === 'all' ? '' : `:${architecture}`}=${version}`);
-  const download = (): Promise<Buffer> => output('apt-get', [...aptOptions(), 'download', ...wanted], { cwd: folder });
-  await download().catch(async (error: unknown) => {
+  await apt(['download', ...wanted], folder).catch(async (error: unknown) => {
     if (error instanceof CommandError && error.isMissing) throw error;
     await updateLists(); // there were none yet, or the archive has moved on
-    return download();
+    return apt(['download', ...wanted], folder);
   });
 }
 

@@ -18,7 +18,7 @@ export function file(data: Buffer | string, mode = 0o644): FileEntry {
 }
 
 export function directory(mode = 0o755, uid = 0): FileEntry {
-  return { kind: 'directory', mode, uid };
+  return { kind: 'directory', mode, ...(uid === 0 ? {} : { uid }) };
 }
 
 /** `./a/b/` and `/a/b` are `a/b`. */

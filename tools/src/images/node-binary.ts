@@ -1,6 +1,6 @@
 // The Node that package-lock.json pins, for one architecture: what npm installed here, or else fetched by npm.
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -33,16 +33,21 @@ async function locked(name: string): Promise<Locked> {
 
 async function fetchPackage(name: string, { version, integrity }: Locked): Promise<Buffer> {
   const folder = cacheFolder('node');
-  const path = join(folder, `${name}-${version}.tgz`);
-  await mkdir(folder, { recursive: true });
+  const file = `${name}-${version}.tgz`;
   const isRight = (data: Buffer): boolean => `sha512-${createHash('sha512').update(data).digest('base64')}` === integrity;
-  const cached = await readFile(path).catch(() => undefined);
+  const cached = await readFile(join(folder, file)).catch(() => undefined);
   if (cached !== undefined && isRight(cached)) return cached;
-  await output('npm', ['pack', `${name}@${version}`, '--silent', `--pack-destination=${folder}`]);
-  const data = await readFile(path);
-  if (isRight(data)) return data;
-  await rm(path, { force: true });
-  throw new Error(`npm gave a ${name}@${version} that is not what package-lock.json pins: its integrity differs`);
+  await mkdir(folder, { recursive: true });
+  const download = await mkdtemp(join(folder, 'download-'));
+  try {
+    await output('npm', ['pack', `${name}@${version}`, '--silent', `--pack-destination=${download}`]);
+    const data = await readFile(join(download, file));
+    if (!isRight(data)) throw new Error(`npm gave a ${name}@${version} that is not what package-lock.json pins: its integrity differs`);
+    await rename(join(download, file), join(folder, file));
+    return data;
+  } finally {
+    await rm(download, { recursive: true, force: true });
+  }
 }
 
 /** @throws Error when it is neither installed nor to be had */
