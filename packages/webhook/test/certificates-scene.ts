@@ -165,7 +165,10 @@ function startReplica(
       ownClient.close();
     },
   };
-  void webhook.serving.then((port) => (replica.port = port));
+  webhook.serving.then(
+    (port) => (replica.port = port),
+    () => {}, // it was stopped before; `stop` tells of anything else
+  );
   return replica;
 }
 
