@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { persistentVolumeClaims, pods } from '@snapshot-stack/api-types';
 import {
+  COMPONENTS,
   publishedDevice,
   publishedPath,
   removeRemains,
@@ -18,6 +19,7 @@ import {
 import type { Cluster, Feature, MountedVolume } from './cluster.ts';
 import { fileSystemImage } from './file-system-image.ts';
 import { until } from './wait.ts';
+import { registerWebhook } from './webhook-registration.ts';
 
 const run = promisify(execFile);
 
@@ -37,8 +39,8 @@ export function lacks(feature: Feature, { components, replicas, nodes }: Partial
 
 type StackOptions = Partial<Omit<LocalStackOptions, 'dir' | 'onTrouble'>>;
 
-/** As a vendor installs it: controllers that wait for each other. */
-export const PRODUCTION: StackOptions = { replicas: { 'snapshot-controller': 2 } };
+/** As a vendor installs it: controllers that wait for each other, and the webhook. */
+export const PRODUCTION: StackOptions = { components: [...COMPONENTS, 'webhook'], replicas: { 'snapshot-controller': 2 } };
 
 /** Two nodes, each with its own driver and sidecars. */
 export const NODE_LOCAL: StackOptions = { nodes: ['worker-1', 'worker-2'] };
@@ -85,6 +87,7 @@ export async function startEmbeddedCluster(onTrouble: (message: string) => void,
     onTrouble(error.message);
   });
   const { client, layout } = stack;
+  if (options.components?.includes('webhook') === true) await registerWebhook(client);
   return {
     kind: 'embedded',
     client,
