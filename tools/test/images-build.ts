@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildImages, type BuildRequest, type BuiltImage } from '../src/images/build.ts';
-import { COMPONENTS, isThere, ownArchitecture, type Architecture } from '../src/images/components.ts';
+import { COMPONENTS, defaultPlatform, isThere, ownArchitecture, type Architecture } from '../src/images/components.ts';
 import { downloadPackages, pinnedPackages } from '../src/images/debian-packages.ts';
 import { nodeBinary } from '../src/images/node-binary.ts';
 
@@ -31,7 +31,7 @@ export async function remove(folder: string | undefined): Promise<void> {
 export function build(out: string, change: Partial<BuildRequest> = {}): Promise<BuiltImage[]> {
   return buildImages({
     components,
-    platforms: [ownArchitecture() === 'arm64' ? 'linux/arm64' : 'linux/amd64'],
+    platforms: [defaultPlatform()],
     out,
     compression: { kind: 'gzip', level: 1 },
     stamp: { created: '2026-01-02T03:04:05Z', revision: 'f00d' },

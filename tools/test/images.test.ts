@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BuiltImage } from '../src/images/build.ts';
-import { COMPONENTS, ROOT, imageName, ownArchitecture } from '../src/images/components.ts';
+import { COMPONENTS, ROOT, defaultPlatform, imageName } from '../src/images/components.ts';
 import { DOCKERFILE, buildxArguments, writeContext } from '../src/images/docker.ts';
 import { NODE_FLAGS } from '../src/images/code-cache.ts';
 import { TOOL_PROGRAMS } from '../src/images/layers.ts';
@@ -190,7 +190,7 @@ describe.skipIf(whyNot !== '')(`images${whyNot}`, { timeout: 120_000 }, () => {
       const built = await build(both, { components: chosen, platforms: ['linux/amd64', 'linux/arm64'], compression: { kind: 'zstd', level: 1 } });
       expect(await problemsOf(join(both, 'oci'))).toEqual([]);
       const own = built.filter(({ withoutCodeCache }) => withoutCodeCache === undefined);
-      expect(own.map(({ platform }) => platform)).toEqual([`linux/${ownArchitecture()}`]);
+      expect(own.map(({ platform }) => platform)).toEqual([defaultPlatform()]);
       const index = JSON.parse(await readFile(join(both, 'oci', 'index.json'), 'utf8')) as Index;
       expect(index.manifests.map(({ mediaType }) => mediaType)).toEqual([
         'application/vnd.oci.image.index.v1+json',
@@ -227,7 +227,32 @@ describe('npm run images', () => {
     expect(await images(['--docker', '--load=demo'], without)).toMatchObject({
       code: 1,
       out: '',
-      err: expect.stringContaining('docker is not installed') as string,
+      err: expect.stringMatching(/^error: docker is not installed; kind is not installed \(without --docker and --load/) as string,
     });
+    expect((await images(['--load=demo'], { ...without, KIND_EXPERIMENTAL_PROVIDER: 'podman' })).err).toMatch(/^error: kind is not installed \(/);
+  });
+
+  // What docker and kind are asked is written down by programs that stand in for them: neither runs where tests run.
+  it.skipIf(whyNot !== '')(`hands docker and kind what it built${whyNot}`, { timeout: 120_000 }, async () => {
+    const folder = await temporaryFolder();
+    try {
+      for (const program of ['docker', 'kind']) {
+        await writeFile(join(folder, program), `#!/bin/sh\necho "${program} $*" >>${folder}/asked\n`, { mode: 0o755 });
+      }
+      const out = join(folder, 'out');
+      const env = { ...process.env, PATH: `${folder}:${process.env['PATH']}` };
+      const { code, err } = await images([`--out=${out}`, '--component=hostpath-driver', '--start-time=false', '--docker', '--load=demo'], env);
+      expect(code, err).toBe(0);
+      const asked = (await readFile(join(folder, 'asked'), 'utf8')).trimEnd().split('\n');
+      expect(asked.slice(-2)).toEqual([
+        expect.stringMatching(
+          /^docker buildx build --file .*images\/Dockerfile --target with-tools .* --tag ghcr.io\/snapshot-stack\/hostpath-driver:0.1.0 .* --load .*\/out\/docker$/,
+        ),
+        `kind load image-archive ${out}/snapshot-stack-${defaultPlatform().slice('linux/'.length)}.tar --name demo`,
+      ]);
+      expect(await readdir(out)).toEqual(expect.arrayContaining(['docker', 'oci', 'sbom', 'maps']));
+    } finally {
+      await remove(folder);
+    }
   });
 });

@@ -21,6 +21,12 @@ interface Sum {
   size: number;
 }
 
+/** An archive, before and after it was compressed. */
+interface Packed {
+  archive: Sum;
+  packed: Sum;
+}
+
 /** Passes everything on and counts it. */
 function meter(): { stream: Transform; sum(): Sum } {
   const hash: Hash = createHash('sha256');
@@ -54,14 +60,15 @@ const UNUSED_AFTER_MS = 14 * 24 * 3_600_000;
 async function dropUnused(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     const path = join(folder, name);
-    const { mtimeMs } = await stat(path);
-    if (Date.now() - mtimeMs > UNUSED_AFTER_MS) await rm(path, { force: true });
+    const used = await stat(path).catch(() => undefined); // another build may drop it first
+    if (used !== undefined && Date.now() - used.mtimeMs > UNUSED_AFTER_MS) await rm(path, { force: true });
   }
 }
 
 export class Blobs {
   readonly #folder: string;
   readonly #cache: string | undefined;
+  #packing = 0;
 
   /** @param cache folder with layers of earlier builds, as compressing takes most of the time; undefined for none */
   constructor(layout: string, cache: string | undefined) {
@@ -92,24 +99,32 @@ export class Blobs {
   }
 
   async putLayer(title: string, tree: FileTree, compression: Compression): Promise<Layer> {
-    const { digest: diffId, size: unpackedBytes } = await sumOf(tarOf(tree));
-    const mediaType = `${MEDIA.layer}+${compression.kind}`;
-    const cached = this.#cache === undefined ? undefined : join(this.#cache, `${diffId.slice('sha256:'.length)}.${compression.kind}-${compression.level}`);
-    const packed = join(this.#folder, `${diffId.slice('sha256:'.length)}.packing`);
-    const isCached = cached !== undefined && (await stat(cached).catch(() => undefined)) !== undefined;
-    const sum = isCached ? await sumOf(createReadStream(cached)) : await this.#compress(tree, compression, packed);
-    if (isCached) {
-      await copyFile(cached, packed);
-      await utimes(cached, new Date(), new Date());
-    } else if (cached !== undefined) await this.#keep(packed, cached);
-    await rename(packed, this.path(sum.digest));
-    return { title, descriptor: { mediaType, ...sum }, diffId, unpackedBytes };
+    const { archive, packed } = this.#cache === undefined ? await this.#pack(tree, compression) : await this.#packOnce(this.#cache, tree, compression);
+    return { title, descriptor: { mediaType: `${MEDIA.layer}+${compression.kind}`, ...packed }, diffId: archive.digest, unpackedBytes: archive.size };
   }
 
-  async #compress(tree: FileTree, compression: Compression, path: string): Promise<Sum> {
-    const { stream, sum } = meter();
-    await pipeline(tarOf(tree), compressor(compression), stream, createWriteStream(path));
-    return sum();
+  async #pack(tree: FileTree, compression: Compression): Promise<Packed> {
+    const [archive, packed] = [meter(), meter()];
+    const partial = join(this.#folder, `partial-${this.#packing++}`);
+    await pipeline(tarOf(tree), archive.stream, compressor(compression), packed.stream, createWriteStream(partial));
+    const sums = { archive: archive.sum(), packed: packed.sum() };
+    await rename(partial, this.path(sums.packed.digest));
+    return sums;
+  }
+
+  /** As {@link #pack}, unless an earlier build has done it. */
+  async #packOnce(cache: string, tree: FileTree, compression: Compression): Promise<Packed> {
+    const archive = await sumOf(tarOf(tree));
+    const cached = join(cache, `${archive.digest.slice('sha256:'.length)}.${compression.kind}-${compression.level}`);
+    if ((await stat(cached).catch(() => undefined)) === undefined) {
+      const sums = await this.#pack(tree, compression);
+      await this.#keep(this.path(sums.packed.digest), cached);
+      return sums;
+    }
+    const packed = await sumOf(createReadStream(cached));
+    await copyFile(cached, this.path(packed.digest));
+    await utimes(cached, new Date(), new Date());
+    return { archive, packed };
   }
 
   async #keep(packed: string, cached: string): Promise<void> {

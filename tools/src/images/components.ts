@@ -82,7 +82,12 @@ export function architectureOf(platform: Platform): Architecture {
   return platform === 'linux/amd64' ? 'amd64' : 'arm64';
 }
 
-/** The platform that programs of this machine's kernel run on; undefined where it is not Linux. */
+/** The platform that containers on this machine have, whether it runs Linux or a virtual machine with it. */
+export function defaultPlatform(): Platform {
+  return process.arch === 'arm64' ? 'linux/arm64' : 'linux/amd64';
+}
+
+/** The architecture whose programs this machine can run itself; undefined where it is not Linux. */
 export function ownArchitecture(): Architecture | undefined {
   if (process.platform !== 'linux') return undefined;
   return process.arch === 'x64' ? 'amd64' : process.arch === 'arm64' ? 'arm64' : undefined;

@@ -4,7 +4,7 @@ import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { archivePath, type BuiltImage } from './build.ts';
 import { output } from './command.ts';
-import { ROOT, architectureOf, imageName, ownArchitecture, type Platform } from './components.ts';
+import { ROOT, architectureOf, defaultPlatform, imageName, type Platform } from './components.ts';
 import { labelsOf, type Layer, type Stamp } from './oci.ts';
 import { blobPath } from './verify-layout.ts';
 
@@ -19,12 +19,17 @@ async function works(command: string, args: readonly string[]): Promise<boolean>
 
 /** What is missing for a step, in sentences that say what helps; nothing when it can be done. */
 export async function missingFor(step: 'docker' | 'kind'): Promise<string[]> {
-  const missing: string[] = [];
-  if (!(await works('docker', ['--version']))) return ['docker is not installed'];
-  if (!(await works('docker', ['info']))) missing.push('no docker daemon answers; start it, or set DOCKER_HOST');
-  if (step === 'docker' && !(await works('docker', ['buildx', 'version']))) missing.push('docker has no buildx; install its plugin');
+  const missing = await missingDocker(step);
+  if (step === 'docker' && missing.length === 0 && !(await works('docker', ['buildx', 'version']))) missing.push('docker has no buildx; install its plugin');
   if (step === 'kind' && !(await works('kind', ['version']))) missing.push('kind is not installed');
   return missing;
+}
+
+async function missingDocker(step: 'docker' | 'kind'): Promise<string[]> {
+  // kind can work with podman or nerdctl instead.
+  if (step === 'kind' && process.env['KIND_EXPERIMENTAL_PROVIDER'] !== undefined) return [];
+  if (!(await works('docker', ['--version']))) return ['docker is not installed'];
+  return (await works('docker', ['info'])) ? [] : ['no docker daemon answers; start it, or set DOCKER_HOST'];
 }
 
 /** Lays the layers out as the Dockerfile adds them: ARCHITECTURE/base.tar.gz, tools.tar.gz and one a component. */
@@ -67,7 +72,7 @@ export async function buildByDocker(images: readonly BuiltImage[], platforms: re
 
 /** Puts the images of this machine's platform into the nodes of a kind cluster. @throws CommandError */
 export async function loadIntoKind(cluster: string, platforms: readonly Platform[], out: string): Promise<void> {
-  const platform = platforms.find((candidate) => architectureOf(candidate) === ownArchitecture()) ?? platforms[0];
+  const platform = platforms.find((candidate) => candidate === defaultPlatform()) ?? platforms[0];
   if (platform === undefined) throw new Error('there is no image to load');
   await output('kind', ['load', 'image-archive', archivePath(out, platform), '--name', cluster], { isShown: true });
 }

@@ -1,12 +1,12 @@
 // The flags of `npm run images`.
 import { FlagError, defineFlags } from '@snapshot-stack/runtime/process';
-import { COMPONENTS, PLATFORMS, isThere, type Component, type Platform } from './components.ts';
+import { COMPONENTS, PLATFORMS, defaultPlatform, isThere, type Component, type Platform } from './components.ts';
 
 export const flags = defineFlags({
   help: { type: 'bool', default: false, help: 'Print this and exit' },
   out: { type: 'string', default: 'images/out', help: 'Folder for the layout, the archives, the bills of materials and the source maps' },
   component: { type: 'strings', default: [], help: `Only these: ${COMPONENTS.map(({ name }) => name).join(', ')}` },
-  platform: { type: 'strings', default: ['linux/amd64'], help: `Any of ${PLATFORMS.join(', ')}` },
+  platform: { type: 'strings', default: [defaultPlatform()], help: `Any of ${PLATFORMS.join(', ')}` },
   compression: { type: 'string', default: 'gzip', help: 'gzip, which everything reads, or zstd, which is a quarter smaller and takes a minute' },
   docker: { type: 'bool', default: false, help: 'Also build by `docker buildx` from images/Dockerfile, into docker (one platform) or an archive (several)' },
   load: { type: 'string', default: '', help: 'Also load the images into the kind cluster of this name' },

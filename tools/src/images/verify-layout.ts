@@ -40,6 +40,8 @@ class Verification {
   readonly problems: string[] = [];
   readonly seen = new Set<string>();
   readonly #layout: string;
+  /** Digests of what layers unpack to, by digest; images share layers. */
+  readonly #unpacked = new Map<string, Promise<string>>();
 
   constructor(layout: string) {
     this.#layout = layout;
@@ -116,7 +118,10 @@ class Verification {
     const { platform } = descriptor;
     this.check(platform?.architecture === config.architecture && platform.os === config.os, `${what}: index and configuration name different platforms`);
     for (const [i, { digest, mediaType }] of manifest.layers.entries()) {
-      const actual = await hashOf(blobPath(this.#layout, digest), decompressor(mediaType)).catch((error: Error) => error.message);
+      const known = this.#unpacked.get(digest);
+      const unpacked = known ?? hashOf(blobPath(this.#layout, digest), decompressor(mediaType)).catch((error: Error) => error.message);
+      this.#unpacked.set(digest, unpacked);
+      const actual = await unpacked;
       this.check(actual === config.rootfs.diff_ids[i], `${what}: layer ${i} unpacks to ${actual}, and the configuration says ${config.rootfs.diff_ids[i]}`);
     }
   }
