@@ -2,7 +2,7 @@
 // kind, sbom/ and maps/. No daemon and no root is needed; the same commit and pins give the same digests.
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bundleComponent, type Bundle } from './bundle.ts';
+import { Bundler, type Bundle } from './bundle.ts';
 import { Blobs, type Compression } from './blobs.ts';
 import { codeCacheOf, whyNoCodeCache } from './code-cache.ts';
 import { architectureOf, imageName, type Component, type Platform } from './components.ts';
@@ -50,9 +50,10 @@ interface Ground {
 
 async function bundleAll(components: readonly Component[], say: (line: string) => void): Promise<Bundled[]> {
   say(`bundling ${components.map(({ name }) => name).join(', ')}`);
+  const bundler = new Bundler();
   return Promise.all(
     components.map(async (component) => {
-      const bundle = await bundleComponent(component);
+      const bundle = await bundler.bundle(component);
       return { component, bundle, npm: await npmPackagesIn(bundle.sources) };
     }),
   );

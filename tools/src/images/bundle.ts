@@ -99,20 +99,36 @@ export async function bundleLauncher(name: keyof typeof LAUNCHERS): Promise<Buff
   return (await bundleOne(name, { entryPoints: [fileURLToPath(LAUNCHERS[name])] })).code;
 }
 
-/** @throws Error with esbuild's complaints, which name file and line */
-export async function bundleComponent(component: Component): Promise<Bundle> {
-  const main = await bundleOne(component.name, { entryPoints: [entryOf(component)], plugins: [mainWithoutAwait, lazyFiles] });
-  const wanted = externalsOf(main.metafile);
-  const outputs = new Map([[BUNDLE, main]]);
-  for (const [name, { file, names, user }] of Object.entries(LAZY)) {
-    if (!wanted.includes(file)) continue;
-    const contents = `export { ${names.join(', ')} } from '${name}';`;
-    outputs.set(file, await bundleOne(file, { stdin: { contents, resolveDir: join(ROOT, user) } }));
+/** Bundles components; what several of them load lazily is bundled once. */
+export class Bundler {
+  readonly #lazy = new Map<string, Promise<Output>>();
+  #launcher: Promise<Buffer> | undefined;
+
+  /** @throws Error with esbuild's complaints, which name file and line */
+  async bundle(component: Component): Promise<Bundle> {
+    const main = await bundleOne(component.name, { entryPoints: [entryOf(component)], plugins: [mainWithoutAwait, lazyFiles] });
+    const wanted = externalsOf(main.metafile);
+    const outputs = new Map([[BUNDLE, main]]);
+    for (const [name, { file }] of Object.entries(LAZY)) if (wanted.includes(file)) outputs.set(file, await this.#lazyFile(name));
+    this.#launcher ??= bundleLauncher('main');
+    return {
+      files: new Map([['main.js', await this.#launcher], ...[...outputs].map(([file, { code }]): [string, Buffer] => [file, code])]),
+      maps: new Map([...outputs].map(([file, { map }]) => [`${file}.map`, map])),
+      legal: [...outputs.values()].map(({ legal }) => legal).join(''),
+      sources: [...new Set([...outputs.values()].flatMap(({ metafile }) => sourcesOf(metafile)))].filter((path) => dirname(path) !== '.').sort(),
+    };
   }
-  return {
-    files: new Map([['main.js', await bundleLauncher('main')], ...[...outputs].map(([file, { code }]): [string, Buffer] => [file, code])]),
-    maps: new Map([...outputs].map(([file, { map }]) => [`${file}.map`, map])),
-    legal: [...outputs.values()].map(({ legal }) => legal).join(''),
-    sources: [...new Set([...outputs.values()].flatMap(({ metafile }) => sourcesOf(metafile)))].filter((path) => dirname(path) !== '.').sort(),
-  };
+
+  #lazyFile(name: keyof typeof LAZY): Promise<Output> {
+    const { file, names, user } = LAZY[name] as (typeof LAZY)[string];
+    const known = this.#lazy.get(name);
+    const output = known ?? bundleOne(file, { stdin: { contents: `export { ${names.join(', ')} } from '${name}';`, resolveDir: join(ROOT, user) } });
+    this.#lazy.set(name, output);
+    return output;
+  }
+}
+
+/** One component on its own. @throws Error with esbuild's complaints, which name file and line */
+export function bundleComponent(component: Component): Promise<Bundle> {
+  return new Bundler().bundle(component);
 }
