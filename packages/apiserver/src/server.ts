@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import type { KubeObject } from '@snapshot-stack/api-types';
 import { builtinAdmission } from './admission/builtin.ts';
 import { chainAdmission } from './admission/chain.ts';
+import { podSecurity } from './admission/pod-security/pod-security.ts';
+import { serviceAddresses } from './admission/service-address.ts';
 import { Webhooks } from './admission/webhooks.ts';
 import { Access } from './auth/access.ts';
 import { Authenticator } from './auth/authenticator.ts';
@@ -207,7 +209,13 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const writer = new Writer({
     store,
     presenter,
-    admission: chainAdmission([builtinAdmission(store), escalationAdmission(rbac), new Webhooks({ store, catalogue, resolveService: options.resolveService })]),
+    admission: chainAdmission([
+      builtinAdmission(store),
+      serviceAddresses(store),
+      escalationAdmission(rbac),
+      podSecurity(store),
+      new Webhooks({ store, catalogue, resolveService: options.resolveService }),
+    ]),
     fields,
     now,
     random: Math.random,

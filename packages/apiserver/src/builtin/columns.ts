@@ -112,6 +112,28 @@ const eventMessage: Cell = (event) => text(event, 'message').trim();
 
 const role: Cell = (binding) => `${text(binding, 'roleRef', 'kind')}/${text(binding, 'roleRef', 'name')}`;
 
+/** `2/3`: what is ready of what is wanted. */
+const readyOf: Cell = (object) => `${text(object, 'status', 'readyReplicas') || '0'}/${text(object, 'spec', 'replicas') || '0'}`;
+const count =
+  (...names: string[]): Cell =>
+  (object) =>
+    Number(text(object, ...names) || 0);
+const ports: Cell = (object) => {
+  const list = at(object, 'spec', 'ports');
+  const shown = Array.isArray(list) ? list.filter(isObject).map((port) => `${text(port, 'port')}/${text(port, 'protocol')}`) : [];
+  return shown.length === 0 ? '<none>' : shown.join(',');
+};
+const labelText = (labels: unknown): string =>
+  isObject(labels)
+    ? Object.entries(labels)
+        .map(([name, value]) => `${name}=${String(value)}`)
+        .join(',')
+    : '<none>';
+const bound =
+  (name: string): Cell =>
+  (object) =>
+    text(object, 'spec', name) || 'N/A';
+
 const byKind: Readonly<Record<string, readonly Column[]>> = {
   Namespace: [column('Status', field('status', 'phase')), AGE],
   ConfigMap: [column('Data', (object) => Number(size('data')(object, 0)) + Number(size('binaryData')(object, 0)), 0, DATA_DESCRIPTION), AGE],
@@ -161,6 +183,43 @@ const byKind: Readonly<Record<string, readonly Column[]>> = {
     column('First Seen', (event, nowMs) => since(at(event, 'firstTimestamp') ?? at(event, 'eventTime'), nowMs), 1),
     column('Count', (event) => at(event, 'series', 'count') ?? at(event, 'count') ?? 1, 1),
   ],
+  Service: [
+    column('Type', field('spec', 'type')),
+    column('Cluster-IP', orNone('spec', 'clusterIP')),
+    column('External-IP', () => '<none>'),
+    column('Port(s)', ports),
+    AGE,
+    column('Selector', (object) => labelText(at(object, 'spec', 'selector')), 1),
+  ],
+  Deployment: [
+    column('Ready', readyOf),
+    column('Up-to-date', count('status', 'updatedReplicas')),
+    column('Available', count('status', 'availableReplicas')),
+    AGE,
+  ],
+  StatefulSet: [column('Ready', readyOf), AGE],
+  ReplicaSet: [
+    column('Desired', count('spec', 'replicas')),
+    column('Current', count('status', 'replicas')),
+    column('Ready', count('status', 'readyReplicas')),
+    AGE,
+  ],
+  DaemonSet: [
+    column('Desired', count('status', 'desiredNumberScheduled')),
+    column('Current', count('status', 'currentNumberScheduled')),
+    column('Ready', count('status', 'numberReady')),
+    column('Up-to-date', count('status', 'updatedNumberScheduled')),
+    column('Available', count('status', 'numberAvailable')),
+    column('Node Selector', (object) => labelText(at(object, 'spec', 'template', 'spec', 'nodeSelector'))),
+    AGE,
+  ],
+  PodDisruptionBudget: [
+    column('Min Available', bound('minAvailable')),
+    column('Max Unavailable', bound('maxUnavailable')),
+    column('Allowed Disruptions', count('status', 'disruptionsAllowed')),
+    AGE,
+  ],
+  NetworkPolicy: [column('Pod-Selector', (object) => labelText(at(object, 'spec', 'podSelector', 'matchLabels'))), AGE],
   StorageClass: [
     column('Provisioner', field('provisioner')),
     column('ReclaimPolicy', (object) => text(object, 'reclaimPolicy') || 'Delete'),

@@ -7,8 +7,10 @@ import { eventView } from './kinds/event-view.ts';
 import { persistentVolumeClaim } from './kinds/claim.ts';
 import * as plain from './kinds/plain.ts';
 import { pod } from './kinds/pod.ts';
+import { service } from './kinds/service.ts';
 import * as storage from './kinds/storage.ts';
 import { persistentVolume } from './kinds/volume.ts';
+import { daemonSet, deployment, networkPolicy, podDisruptionBudget, replicaSet, statefulSet } from './kinds/workloads.ts';
 
 interface Page {
   view?: ResourceView;
@@ -22,7 +24,11 @@ interface Page {
   selectable?: readonly string[];
   strategy?: Partial<Strategy>;
   columns?: readonly PrinterColumn[];
+  /** Has replicas and a selector, and so a scale subresource. */
+  scales?: boolean;
 }
+
+const SCALE = { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' };
 
 function define(group: string, version: string, pages: readonly Page[]): ResourceDefinition[] {
   return pages.map(
@@ -38,6 +44,7 @@ function define(group: string, version: string, pages: readonly Page[]): Resourc
       strategy = {},
       columns = [],
       view,
+      scales = false,
     }) => ({
       group,
       version,
@@ -52,9 +59,10 @@ function define(group: string, version: string, pages: readonly Page[]): Resourc
       selectableFields: selectable,
       columns,
       ...(view === undefined ? {} : { view }),
+      ...(scales ? { scale: SCALE } : {}),
       schema: undefined,
       custom: false,
-      subresources,
+      subresources: scales ? [...subresources, 'scale'] : subresources,
       strategy: { hasStatus: false, hasGeneration: false, allowsUnconditionalUpdate: true, ...strategy },
     }),
   );
@@ -95,8 +103,17 @@ export const builtinResources: readonly ResourceDefinition[] = [
       strategy: pod,
     },
     { kind: 'Node', short: ['no'], cluster: true, selectable: ['spec.unschedulable'], strategy: { hasStatus: true } },
+    { kind: 'Service', short: ['svc'], categories: ['all'], selectable: ['spec.clusterIP', 'spec.type'], strategy: service },
     { kind: 'Event', short: ['ev'], selectable: [...INVOLVED, 'reason', 'reportingComponent', 'source', 'type'], strategy: plain.event },
   ]),
+  ...define('apps', 'v1', [
+    { kind: 'Deployment', short: ['deploy'], categories: ['all'], strategy: deployment, scales: true },
+    { kind: 'DaemonSet', short: ['ds'], categories: ['all'], strategy: daemonSet },
+    { kind: 'StatefulSet', short: ['sts'], categories: ['all'], strategy: statefulSet, scales: true },
+    { kind: 'ReplicaSet', short: ['rs'], categories: ['all'], selectable: ['status.replicas'], strategy: replicaSet, scales: true },
+  ]),
+  ...define('policy', 'v1', [{ kind: 'PodDisruptionBudget', short: ['pdb'], strategy: podDisruptionBudget }]),
+  ...define('networking.k8s.io', 'v1', [{ kind: 'NetworkPolicy', plural: 'networkpolicies', short: ['netpol'], strategy: networkPolicy }]),
   ...define('storage.k8s.io', 'v1', [
     { kind: 'StorageClass', plural: 'storageclasses', short: ['sc'], cluster: true, strategy: storage.storageClass },
     { kind: 'CSIDriver', cluster: true, strategy: storage.csiDriver },

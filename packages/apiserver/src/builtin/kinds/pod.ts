@@ -3,19 +3,12 @@
 import type { KubeObject } from '@snapshot-stack/api-types';
 import { deepEqual } from '../../registry/deep-equal.ts';
 import type { Strategy } from '../../registry/resource.ts';
-import { forbidden, required, type FieldError } from '../../schema/field-error.ts';
-import { fieldsOf, items, oneOf, part, partIn, requiredText, setDefault, text, type Fields } from './loose.ts';
+import { forbidden } from '../../schema/field-error.ts';
+import { fieldsOf, items, oneOf, part, partIn, setDefault, text, type Fields } from './loose.ts';
+import { podErrors, setOwnDefaults, setPodDefaults } from './pod-spec.ts';
 
 const UPDATES =
   'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)';
-
-function setContainerDefaults(container: Fields): void {
-  setDefault(container, 'terminationMessagePath', '/dev/termination-log');
-  setDefault(container, 'terminationMessagePolicy', 'File');
-  const image = text(container, 'image');
-  setDefault(container, 'imagePullPolicy', /:(?!latest$)[^/]+$/.test(image) ? 'IfNotPresent' : 'Always');
-  setDefault(container, 'resources', {});
-}
 
 // Added by the admission plugin DefaultTolerationSeconds.
 const TOLERATIONS = ['not-ready', 'unreachable'].map((key) => ({
@@ -24,25 +17,6 @@ const TOLERATIONS = ['not-ready', 'unreachable'].map((key) => ({
   effect: 'NoExecute',
   tolerationSeconds: 300,
 }));
-
-function setSpecDefaults(spec: Fields): void {
-  setDefault(spec, 'restartPolicy', 'Always');
-  setDefault(spec, 'terminationGracePeriodSeconds', 30);
-  setDefault(spec, 'dnsPolicy', 'ClusterFirst');
-  setDefault(spec, 'schedulerName', 'default-scheduler');
-  setDefault(spec, 'securityContext', {});
-  setDefault(spec, 'enableServiceLinks', true);
-  for (const list of ['containers', 'initContainers']) for (const container of items(spec, list)) setContainerDefaults(fieldsOf(container as object));
-}
-
-function containerErrors(spec: Fields): FieldError[] {
-  const containers = items(spec, 'containers');
-  if (containers.length === 0) return [required('spec.containers')];
-  return containers.flatMap((container, index) => [
-    ...requiredText(container as object, 'name', `spec.containers[${index}].name`),
-    ...requiredText(container as object, 'image', `spec.containers[${index}].image`),
-  ]);
-}
 
 /** The spec without what an update may change. */
 function fixed(spec: Fields): object {
@@ -69,14 +43,18 @@ export const pod: Partial<Strategy> = {
   returnsDeletedObject: true,
   prepareCreate: (object) => {
     const spec = partIn(object, 'spec');
-    setSpecDefaults(spec);
+    setPodDefaults(spec);
+    setOwnDefaults(spec);
     setDefault(spec, 'priority', 0);
     setDefault(spec, 'preemptionPolicy', 'PreemptLowerPriority');
     const own = items(spec, 'tolerations');
     spec['tolerations'] = [...own, ...TOLERATIONS.filter(({ key }) => !own.some((toleration) => fieldsOf(toleration as object)['key'] === key))];
     fieldsOf(object)['status'] = { phase: 'Pending', qosClass: 'BestEffort' };
   },
-  prepareUpdate: (object) => setSpecDefaults(partIn(object, 'spec')),
+  prepareUpdate: (object) => {
+    setPodDefaults(partIn(object, 'spec'));
+    setOwnDefaults(partIn(object, 'spec'));
+  },
   graceSeconds: (object) => {
     const spec = part(object, 'spec');
     const phase = text(part(object, 'status'), 'phase');
@@ -87,6 +65,6 @@ export const pod: Partial<Strategy> = {
   validate: (object, old) => {
     const spec = part(object, 'spec');
     if (old !== undefined) return changesFixed(object, old) ? [forbidden('spec', UPDATES)] : [];
-    return [...containerErrors(spec), ...oneOf(spec, 'restartPolicy', 'spec.restartPolicy', ['Always', 'Never', 'OnFailure'])];
+    return [...podErrors(spec, 'spec'), ...oneOf(spec, 'restartPolicy', 'spec.restartPolicy', ['Always', 'Never', 'OnFailure'])];
   },
 };

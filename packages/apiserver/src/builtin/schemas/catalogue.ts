@@ -13,6 +13,7 @@ import { coordinationV1 } from './pages/coordination-v1.ts';
 import { coreV1 } from './pages/core-v1.ts';
 import { eventsV1 } from './pages/events-v1.ts';
 import { metaV1 } from './pages/meta-v1.ts';
+import { networkingV1 } from './pages/networking-v1.ts';
 import { policyV1 } from './pages/policy-v1.ts';
 import { rbacV1 } from './pages/rbac-v1.ts';
 import { storageV1 } from './pages/storage-v1.ts';
@@ -29,6 +30,7 @@ export const pages: ReadonlyMap<string, TypePage> = new Map([
   ['core.v1', coreV1],
   ['events.v1', eventsV1],
   ['meta.v1', metaV1],
+  ['networking.v1', networkingV1],
   ['policy.v1', policyV1],
   ['rbac.v1', rbacV1],
   ['storage.v1', storageV1],

@@ -415,7 +415,7 @@ export const coreV1: TypePage = {
     },
     HostPathVolumeSource: {
       path: '1 string required',
-      type: '2 string',
+      type: '2 string pointer',
     },
     ISCSIPersistentVolumeSource: {
       chapAuthDiscovery: '8 bool',
