@@ -3,17 +3,31 @@
 import { execFile, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { chmod, chown, mkdir, readFile, statfs, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, readlink, statfs, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { snapshotCrds } from '@snapshot-stack/api-types';
+import {
+  namespaces,
+  persistentVolumeClaims,
+  persistentVolumes,
+  snapshotCrds,
+  storageClasses,
+  volumeSnapshotClasses,
+  volumeSnapshots,
+  type KubeObject,
+  type PersistentVolumeClaim,
+  type Resource,
+} from '@snapshot-stack/api-types';
 import { startApiServer, type ApiServer } from '@snapshot-stack/apiserver';
 import { connectCsi, type CsiConnection, type VolumeCapability } from '@snapshot-stack/csi';
+import { startLocalStack, type ComponentName } from '@snapshot-stack/local-stack';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { NAMESPACE, claim, namespace, snapshot, snapshotClass, storageClass } from '../src/demo/objects.ts';
+import { waitFor } from '../src/demo/steps.ts';
 import { NONROOT, imageName, ownArchitecture } from '../src/images/components.ts';
-import { startImage, unpackImage, whyNotRun, type ImageTree, type StartOptions } from '../src/images/image-tree.ts';
+import { commandOf, startImage, unpackImage, whyNotRun, type ImageTree, type StartOptions } from '../src/images/image-tree.ts';
 import { TOOL_PROGRAMS } from '../src/images/layers.ts';
 import { build, components, remove, temporaryFolder, whyNotBuilt } from './images-build.ts';
 
@@ -276,5 +290,42 @@ describe.skipIf(whyNot !== '')(`images that run${whyNot}`, { timeout: 60_000 }, 
       };
       await run('exec', JSON.stringify(config));
     });
+  });
+
+  it('work together: a claim, its snapshot and what is restored from it, by images alone', { timeout: 180_000 }, async () => {
+    const dir = join(folder, 'stack');
+    await mkdir(dir);
+    const programs: Partial<Record<ComponentName, [string, ...string[]]>> = {};
+    for (const { name, package: component } of components) {
+      // Sidecars reach the driver's socket as root, and the kubeconfig of a stack is root's.
+      programs[component as ComponentName] = await commandOf(trees.get(name)!, { binds: { [dir]: dir }, user: '0:0' });
+    }
+    const failed = new AbortController();
+    const stack = await startLocalStack({ dir, stateDir: join(dir, 'state'), driverName: 'hostpath.csi.k8s.io', programs }, (error) => failed.abort(error));
+    const signal = AbortSignal.any([failed.signal, AbortSignal.timeout(120_000)]);
+    const wait = <T extends KubeObject>(resource: Resource<T>, name: string, wish: string, done: (object: T) => boolean): Promise<T> =>
+      waitFor(stack.client, resource, { name, namespace: NAMESPACE }, wish, done, signal);
+    const bound = (name: string): Promise<PersistentVolumeClaim> => wait(persistentVolumeClaims, name, 'bound', ({ status }) => status?.phase === 'Bound');
+    const filesOf = async ({ spec }: PersistentVolumeClaim): Promise<string> => {
+      const { spec: volume } = await stack.client.get(persistentVolumes, { name: spec.volumeName ?? '' }, { signal });
+      const { stdout } = await run('find', [join(dir, 'state'), '-type', 'd', '-name', `*${volume.csi?.volumeHandle}*`]);
+      return stdout.trim();
+    };
+    try {
+      await stack.client.create(namespaces, namespace, { signal });
+      await stack.client.create(storageClasses, storageClass('hostpath.csi.k8s.io'), { signal });
+      await stack.client.create(volumeSnapshotClasses, snapshotClass('hostpath.csi.k8s.io'), { signal });
+      await stack.client.create(persistentVolumeClaims, claim('source', 10), { signal });
+      await writeFile(join(await filesOf(await bound('source')), 'diary'), 'dear diary');
+      await stack.client.create(volumeSnapshots, snapshot('before', 'source'), { signal });
+      await wait(volumeSnapshots, 'before', 'ready', ({ status }) => status?.readyToUse === true);
+      await stack.client.create(persistentVolumeClaims, claim('restored', 10, 'before'), { signal });
+      expect(await readFile(join(await filesOf(await bound('restored')), 'diary'), 'utf8')).toBe('dear diary');
+      for (const [name, pid] of stack.pids()) {
+        if (name in programs) expect(await readlink(`/proc/${pid}/root`), name).toContain(join(folder, 'trees'));
+      }
+    } finally {
+      await stack.stop();
+    }
   });
 });

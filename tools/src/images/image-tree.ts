@@ -73,7 +73,7 @@ mount -t proc proc "$root/proc"
 mount --rbind /dev "$root/dev"
 mount --rbind /sys "$root/sys"
 mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
-while [ "$binds" -gt 0 ]; do mount --bind "$1" "$root$2"; binds=$((binds - 1)); shift 2; done
+while [ "$binds" -gt 0 ]; do mkdir -p "$root$2"; mount --bind "$1" "$root$2"; binds=$((binds - 1)); shift 2; done
 exec chroot --userspec="$user" --groups= "$root" "$@"`;
 
 export interface StartOptions {
@@ -81,19 +81,28 @@ export interface StartOptions {
   binds?: Readonly<Record<string, string>>;
   /** Instead of the image's entry point. */
   entrypoint?: readonly string[];
-  env?: Readonly<Record<string, string>>;
+  /** Instead of the image's user: `0:0`, as a pod's securityContext may ask for. */
+  user?: string;
 }
 
 /**
- * Starts the image's program in processes that end with the returned one. Each path of `binds` is made in the tree
- * first, as a runtime makes mount points.
+ * The command that starts the image's program; its arguments are to follow. The process that runs it becomes that
+ * program. Each path of `binds` is made in the tree, as a runtime makes mount points.
  */
-export async function startImage({ root, config }: ImageTree, args: readonly string[], options: StartOptions = {}): Promise<ChildProcess> {
-  const binds = Object.entries(options.binds ?? {});
-  for (const [target] of binds) await mkdir(join(root, target), { recursive: true });
-  const { User, Env, Entrypoint } = config.config;
-  const env = { ...Object.fromEntries(Env.map((pair) => pair.split('=') as [string, string])), ...options.env };
-  const namespaces = ['--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child'];
-  const start = ['sh', '-c', START, 'start-image', root, User, String(binds.length), ...binds.flatMap(([target, from]) => [from, target])];
-  return spawn('unshare', [...namespaces, ...start, ...(options.entrypoint ?? Entrypoint), ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
+export async function commandOf({ root, config }: ImageTree, { binds = {}, entrypoint, user }: StartOptions): Promise<[string, ...string[]]> {
+  const all = Object.entries(binds);
+  for (const [target] of all) await mkdir(join(root, target), { recursive: true });
+  const { User, Entrypoint } = config.config;
+  const values = [root, user ?? User, String(all.length), ...all.flatMap(([target, from]) => [from, target])];
+  return ['unshare', '--mount', '--propagation', 'private', 'sh', '-c', START, 'start-image', ...values, ...(entrypoint ?? Entrypoint)];
+}
+
+/**
+ * Starts the image's program with nothing in its environment but what the image says, as process 1 of a namespace that
+ * ends with the returned process.
+ */
+export async function startImage(tree: ImageTree, args: readonly string[], options: StartOptions = {}): Promise<ChildProcess> {
+  const [unshare, ...words] = await commandOf(tree, options);
+  const env = Object.fromEntries(tree.config.config.Env.map((pair) => pair.split('=') as [string, string]));
+  return spawn(unshare, ['--pid', '--fork', '--kill-child', ...words, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
 }
