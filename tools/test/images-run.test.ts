@@ -229,7 +229,7 @@ describe.skipIf(whyNot !== '')(`images that run${whyNot}`, { timeout: 60_000 }, 
     });
   });
 
-  describe('snapshot-controller', () => {
+  describe('with an API server', () => {
     let api: ApiServer;
 
     beforeAll(async () => {
@@ -256,20 +256,24 @@ describe.skipIf(whyNot !== '')(`images that run${whyNot}`, { timeout: 60_000 }, 
       }
     }
 
-    async function run(name: string, kubeconfig: string): Promise<void> {
+    async function run(program: string, name: string, kubeconfig: string, args: readonly string[] = []): Promise<void> {
       const port = await freePort();
       const binds = await kubeconfigIn(name, kubeconfig);
-      const controller = await start('snapshot-controller', ['--kubeconfig=/config/kubeconfig', `--http-endpoint=127.0.0.1:${port}`], { binds });
+      const controller = await start(program, ['--kubeconfig=/config/kubeconfig', `--http-endpoint=127.0.0.1:${port}`, ...args], { binds });
       expect(await becomesReady(port, controller)).toBe('ready');
       expect(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).toContain('process_resident_memory_bytes');
       await endGently(controller);
     }
 
-    it('becomes ready against an API server, and ends when asked to', async () => {
-      await run('plain', api.kubeconfig);
+    it('snapshot-controller becomes ready, and ends when asked to', async () => {
+      await run('snapshot-controller', 'plain', api.kubeconfig);
     });
 
-    it('loads what a kubeconfig with a login program needs from the image', async () => {
+    it.skipIf(!components.some(({ name }) => name === 'snapshot-webhook'))('snapshot-webhook makes its certificates and becomes ready', async () => {
+      await run('snapshot-webhook', 'webhook', api.kubeconfig, [`--port=${await freePort()}`, '--namespace=default', '--drain=0s']);
+    });
+
+    it('snapshot-controller loads what a kubeconfig with a login program needs from the image', async () => {
       const data = (field: string): string => new RegExp(`${field}: (\\S+)`).exec(api.kubeconfig)![1]!;
       const pem = (field: string): string => Buffer.from(data(field), 'base64').toString('utf8');
       const status = { clientCertificateData: pem('client-certificate-data'), clientKeyData: pem('client-key-data') };
@@ -288,7 +292,7 @@ describe.skipIf(whyNot !== '')(`images that run${whyNot}`, { timeout: 60_000 }, 
         contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }],
         'current-context': 'x',
       };
-      await run('exec', JSON.stringify(config));
+      await run('snapshot-controller', 'exec', JSON.stringify(config));
     });
   });
 
