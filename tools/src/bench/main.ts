@@ -17,6 +17,7 @@ const benches: Readonly<Record<string, Entry>> = {
   rss: { help: 'Memory of each component, idle', load: async () => (await import('./rss.ts')).benchRss },
   runtime: { help: 'Client, informer and queue of the controller runtime', load: async () => (await import('./runtime.ts')).benchRuntime },
   snapshots: { help: 'Many snapshots at once through controller, sidecar and driver', load: async () => (await import('./snapshots.ts')).benchSnapshots },
+  webhook: { help: 'Reviews per second, at once and large, through the webhook', load: async () => (await import('./webhook.ts')).benchWebhook },
 };
 
 function usage(): string {
