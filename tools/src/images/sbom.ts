@@ -2,6 +2,7 @@
 // Source: https://spdx.github.io/spdx-spec/v2.3/
 import { SOURCE, VERSION, imageName, type Architecture, type Component } from './components.ts';
 import type { DebianPackage } from './debian-packages.ts';
+import { librariesIn } from './node-binary.ts';
 import type { NpmPackage } from './npm-packages.ts';
 import type { Stamp } from './oci.ts';
 
@@ -96,6 +97,20 @@ function nodePackage({ version, package: name }: Materials['node']): SpdxPackage
   };
 }
 
+/** A library that is built into Node: scanners know advisories by its name. */
+function builtIn([name, version]: readonly [string, string]): SpdxPackage {
+  return {
+    SPDXID: idOf('node-library', name),
+    name,
+    versionInfo: version,
+    downloadLocation: 'NOASSERTION',
+    ...UNSAID,
+    licenseDeclared: 'NOASSERTION',
+    licenseComments: 'built into node: see /licenses/node/LICENSE in the image',
+    externalRefs: purl(`pkg:generic/${name}@${encodeURIComponent(version)}`),
+  };
+}
+
 /** The same image at the same commit gives the same document. */
 export function sbomOf(component: Component, architecture: Architecture, materials: Materials, stamp: Stamp): Document {
   const image: SpdxPackage = {
@@ -108,7 +123,8 @@ export function sbomOf(component: Component, architecture: Architecture, materia
     primaryPackagePurpose: 'CONTAINER',
     externalRefs: purl(`pkg:oci/${component.name}?repository_url=${imageName(component).replace(/:[^:]*$/, '')}&tag=${VERSION}&arch=${architecture}`),
   };
-  const parts = [nodePackage(materials.node), ...materials.debian.map(debianPackage), ...materials.npm.map(npmPackage)];
+  const libraries = [...librariesIn(materials.node.version)].map(builtIn);
+  const parts = [nodePackage(materials.node), ...libraries, ...materials.debian.map(debianPackage), ...materials.npm.map(npmPackage)];
   const identity = materials.diffIds.at(-1)?.slice('sha256:'.length, 'sha256:'.length + 16) ?? '';
   return {
     spdxVersion: 'SPDX-2.3',
