@@ -2,6 +2,7 @@
 export * from './meta.ts';
 export * from './json.ts';
 export * from './names.ts';
+export { EVENT_MEANINGS, type EventMeaning, type EventReason } from './event-reasons.ts';
 export * from './core.ts';
 export * from './snapshot.ts';
 export * from './group-snapshot.ts';

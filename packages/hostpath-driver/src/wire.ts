@@ -1,7 +1,7 @@
 // Puts the driver together, finishes what a dead process left undone, and serves it.
 import { mkdirSync } from 'node:fs';
 import { CsiError, serveCsi, type CsiServer } from '@snapshot-stack/csi';
-import { CSI_OPERATION_BUCKETS, createMetrics, startHttpEndpoint, systemClock, type HttpEndpoint, type Log } from '@snapshot-stack/runtime/process';
+import { createMetrics, startHttpEndpoint, systemClock, type HttpEndpoint, type Log } from '@snapshot-stack/runtime/process';
 import { controllerHandlers, groupControllerHandlers } from './controller/handlers.ts';
 import type { Driver } from './driver.ts';
 import { chooseMethod, createEngine } from './files/engine.ts';
@@ -10,6 +10,7 @@ import { identityHandlers } from './identity.ts';
 import { snapshotMetadataHandlers } from './metadata/handlers.ts';
 import { nodeHandlers } from './node/handlers.ts';
 import { Operations } from './operations.ts';
+import { driverMetrics } from './metrics.ts';
 import { parseSize, type DriverOptions } from './options.ts';
 import { recover } from './recovery.ts';
 import { registerWithKubelet } from './registration.ts';
@@ -62,13 +63,7 @@ export async function startDriver(options: DriverOptions, log: Log): Promise<Run
   log.info('snapshots are taken by', { method, statedir: options.statedir });
   await recover(driver);
   const metrics = createMetrics();
-  const calls = metrics.histogram({
-    name: 'csi_driver_operations_seconds',
-    help: 'How long CSI calls took in the driver',
-    labels: ['method_name', 'grpc_status_code'],
-    buckets: CSI_OPERATION_BUCKETS,
-  });
-  metrics.gauge({ name: 'hostpath_snapshot_method', help: 'How snapshots are taken; 1 for the method in use', labels: ['method'] }).set({ method }, 1);
+  const { calls } = driverMetrics(metrics, method);
   const server = await serveCsi({
     endpoint: options.endpoint,
     identity: identityHandlers(driver),

@@ -6,6 +6,7 @@ import {
   isBeingDeleted,
   keyOf,
   volumeSnapshotContents,
+  type EventReason,
   type VolumeSnapshotClass,
   type VolumeSnapshotContent,
 } from '@snapshot-stack/api-types';
@@ -212,7 +213,7 @@ async function record(
   return answer;
 }
 
-async function fail(content: VolumeSnapshotContent, reason: string, message: string, error: unknown, hands: Hands, signal: AbortSignal): Promise<Result> {
+async function fail(content: VolumeSnapshotContent, reason: EventReason, message: string, error: unknown, hands: Hands, signal: AbortSignal): Promise<Result> {
   if (error instanceof KubeError && error.retryable && error.code !== 'Forbidden') throw error;
   const change = errorChange(content, message, hands.clock.now());
   if (change !== undefined) {

@@ -8,6 +8,7 @@ import {
   hasFinalizer,
   isBeingDeleted,
   keyOf,
+  type EventReason,
   type VolumeSnapshot,
   type VolumeSnapshotContent,
 } from '@snapshot-stack/api-types';
@@ -22,7 +23,7 @@ export type ContentPlan =
   | { kind: 'nothing'; why: string }
   | { kind: 'protect'; content: VolumeSnapshotContent }
   | { kind: 'mark'; content: VolumeSnapshotContent }
-  | { kind: 'complain'; content: VolumeSnapshotContent; reason: string; message: string };
+  | { kind: 'complain'; content: VolumeSnapshotContent; reason: EventReason; message: string };
 
 export function decideContent({ content, snapshot }: ContentSeen): ContentPlan {
   if (content === undefined) return { kind: 'nothing', why: 'the content is gone' };

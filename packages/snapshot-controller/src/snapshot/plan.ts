@@ -1,6 +1,6 @@
 // What a decision about one snapshot comes to: actions in their order, why, and when to look again. The process
 // may die after any prefix of the actions; the next pass goes on from what is then true.
-import type { PersistentVolumeClaim, VolumeSnapshot, VolumeSnapshotContent, VolumeSnapshotStatus } from '@snapshot-stack/api-types';
+import type { EventReason, PersistentVolumeClaim, VolumeSnapshot, VolumeSnapshotContent, VolumeSnapshotStatus } from '@snapshot-stack/api-types';
 
 /** The members of a status to write; null takes a member away. */
 export type StatusChange = { [K in keyof VolumeSnapshotStatus]?: VolumeSnapshotStatus[K] | null };
@@ -17,7 +17,7 @@ export type Action =
   /** Our finalizers off the snapshot. */
   | { kind: 'releaseSnapshot'; snapshot: VolumeSnapshot }
   | { kind: 'setStatus'; snapshot: VolumeSnapshot; status: StatusChange }
-  | { kind: 'say'; snapshot: VolumeSnapshot; type: 'Normal' | 'Warning'; reason: string; message: string };
+  | { kind: 'say'; snapshot: VolumeSnapshot; type: 'Normal' | 'Warning'; reason: EventReason; message: string };
 
 export interface Plan {
   /** In words fit for a log line. */
@@ -41,7 +41,7 @@ export function act(why: string, ...actions: Action[]): Plan {
 
 /** Something that a snapshot cannot go on with, in the words and with the event reason that its user sees. */
 export interface Obstacle {
-  reason: string;
+  reason: EventReason;
   message: string;
 }
 

@@ -1,5 +1,5 @@
 // One pass over one snapshot: observe, decide, execute; and what its user is told when a write is refused.
-import { keyOf, volumeSnapshots, type VolumeSnapshot } from '@snapshot-stack/api-types';
+import { keyOf, volumeSnapshots, type VolumeSnapshot, type EventReason } from '@snapshot-stack/api-types';
 import { KubeError, guarded, type Clock, type Log, type Result } from '@snapshot-stack/runtime';
 import type { Operations } from '../operations.ts';
 import { decide, type Seen } from './decide.ts';
@@ -16,7 +16,7 @@ export interface SnapshotReconciler extends Hands {
   failures(key: string): number;
 }
 
-const REASONS: Record<Action['kind'], string> = {
+const REASONS: Record<Action['kind'], EventReason> = {
   holdSnapshot: 'SnapshotFinalizerError',
   holdClaim: 'SnapshotContentCreationFailed',
   createContent: 'CreateSnapshotContentFailed',

@@ -8,6 +8,7 @@ import {
   type VolumeSnapshot,
   type VolumeSnapshotContent,
   type VolumeSnapshotStatus,
+  type EventReason,
 } from '@snapshot-stack/api-types';
 import { act, settled, type Action, type Plan, type StatusChange } from './plan.ts';
 import { isBeingCreated } from './questions.ts';
@@ -67,7 +68,7 @@ function errorOf(content: VolumeSnapshotContent): VolumeSnapshotStatus['error'] 
 function newsIn(snapshot: VolumeSnapshot, change: StatusChange): Action[] {
   const name = `${snapshot.metadata.namespace}/${snapshot.metadata.name}`;
   const news: Action[] = [];
-  const tell = (type: 'Normal' | 'Warning', reason: string, message: string): void => void news.push({ kind: 'say', snapshot, type, reason, message });
+  const tell = (type: 'Normal' | 'Warning', reason: EventReason, message: string): void => void news.push({ kind: 'say', snapshot, type, reason, message });
   if (change.creationTime !== undefined && snapshot.status?.creationTime === undefined) {
     tell('Normal', 'SnapshotCreated', `Snapshot ${name} was successfully created by the CSI driver.`);
   }

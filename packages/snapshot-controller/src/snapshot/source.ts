@@ -9,6 +9,7 @@ import {
   type PersistentVolumeClaim,
   type VolumeSnapshot,
   type VolumeSnapshotClass,
+  type EventReason,
 } from '@snapshot-stack/api-types';
 import type { NodeChoice } from './managing-node.ts';
 import type { Obstacle } from './plan.ts';
@@ -41,7 +42,7 @@ function found<T>(value: T): Found<T> {
   return { kind: 'found', value };
 }
 
-function obstacle(reason: string, message: string): { kind: 'obstacle'; obstacle: Obstacle } {
+function obstacle(reason: EventReason, message: string): { kind: 'obstacle'; obstacle: Obstacle } {
   return { kind: 'obstacle', obstacle: { reason, message } };
 }
 
