@@ -23,6 +23,7 @@ const RESTARTS_MAX = 5;
 const READY_WITHIN_MS = 20_000;
 const STOP_GRACE_MS = 5_000;
 const POLL_MS = 20;
+const KILLED_RESTART_MS = 100;
 
 export interface LocalStackOptions extends Partial<Omit<StackLayout, 'dir'>> {
   dir: string;
@@ -139,9 +140,11 @@ function manage(instance: Instance, layout: StackLayout, options: LocalStackOpti
         supervision.failed(new LocalStackError(`${how} for the ${restarts + 1}th time; its last words:\n${tailOf(paths.log(layout, name))}`));
         return;
       }
-      restarts++;
+      const isKilled = exit.signal === 'SIGKILL';
+      if (!isKilled) restarts++;
       options.onTrouble?.(`${how}; starting it again`);
-      setTimeout(() => supervision.up && process.start(), Math.min(2_000, 100 * 2 ** restarts));
+      // Who is killed did nothing wrong: kubelet waits longer and longer only for what fails by itself.
+      setTimeout(() => supervision.up && process.start(), isKilled ? KILLED_RESTART_MS : Math.min(2_000, 100 * 2 ** restarts));
     },
   });
   return process;
