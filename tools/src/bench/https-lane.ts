@@ -35,6 +35,7 @@ export class HttpsLane {
 
   /** The body of the answer. @throws Error for a status other than 2xx */
   async send(method: string, path: string, body = '', contentType = 'application/json'): Promise<Buffer> {
+    if (this.#socket.destroyed) throw new Error('the server has closed the connection before');
     this.#waiting = Promise.withResolvers<Buffer>();
     const length = body === '' ? '' : `Content-Type: ${contentType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
     this.#socket.write(`${method} ${path} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\n${length}\r\n${body}`);

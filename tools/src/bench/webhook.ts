@@ -13,6 +13,7 @@ import { WEBHOOK_SERVICE, paths, startLocalStack, tailOf, type LocalStack } from
 import { createClient, loadConnection, seededRandom, systemClock } from '@snapshot-stack/runtime';
 import { defineFlags } from '@snapshot-stack/runtime/process';
 import { bundleComponent } from '../images/bundle.ts';
+import { NODE_FLAGS } from '../images/code-cache.ts';
 import { COMPONENTS } from '../images/components.ts';
 import { HttpsLane, type Target } from './https-lane.ts';
 import { usageOf } from './process-usage.ts';
@@ -26,18 +27,18 @@ const flags = defineFlags({
   big: { type: 'int', default: 40, help: 'Reviews of 3 MiB' },
   idle: { type: 'duration', default: 8_000, help: 'How long to leave the process alone before its memory is read' },
   seed: { type: 'int', default: 1, help: 'Of the arrival times and of the mixture' },
+  'node-flag': { type: 'strings', default: [], help: 'Flags of node beside those of the image, to see what they do' },
   source: { type: 'bool', default: false, help: 'Run the TypeScript sources instead of a bundle' },
   json: { type: 'bool', default: false, help: 'Print one JSON object' },
   help: { type: 'bool', default: false, help: 'Print this and exit' },
 });
 
 const READY_MS = 30_000;
+const ANSWER_MS = 10_000;
 const BIG_LANES = 4;
 const SAMPLE_MS = 200;
 const CONNECT_AT_ONCE = 50;
 const WARM_UP_SECONDS = 3;
-/** As local-stack and the images start components. */
-const NODE_FLAGS = ['--max-semi-space-size=1'];
 
 /** Milliseconds. */
 export interface Times {
@@ -72,6 +73,17 @@ function timesOf(values: readonly number[]): Times {
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: at(1) };
 }
 
+/** @throws Error saying what took longer than a review may take */
+async function bounded<T>(what: string, task: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = systemClock.setTimer(ANSWER_MS, () => late.reject(new Error(`${what} took longer than ${ANSWER_MS / 1_000} s`)));
+  try {
+    return await Promise.race([task, late.promise]);
+  } finally {
+    timer.cancel();
+  }
+}
+
 /** Collects what is common to all loads. */
 class Tally {
   readonly times: number[] = [];
@@ -81,7 +93,7 @@ class Tally {
   /** @param sinceMs when the review was due, by performance.now() */
   async ask(lane: HttpsLane, { body, isAllowed }: Review, sinceMs: number): Promise<void> {
     try {
-      const answer = await lane.send('POST', '/validate?timeout=10s', body);
+      const answer = await bounded('a review', lane.send('POST', '/validate?timeout=10s', body));
       // Fast and wrong is no figure.
       if (!answer.includes(`"allowed":${isAllowed}`)) throw new Error(`a wrong verdict: ${answer.toString('utf8', 0, 500)}`);
       this.times.push(performance.now() - sinceMs);
@@ -113,11 +125,19 @@ async function measured(pid: number, tally: Tally, run: () => Promise<void>): Pr
   return { reviews: times.length + errors, errors, times: timesOf(times), rssMiB, cpuSeconds, ...(error === undefined ? {} : { error }) };
 }
 
+/** With one request done: the server gives a connection that never asked anything only 5 s. */
+async function openLane(target: Target): Promise<HttpsLane> {
+  const lane = new HttpsLane(target);
+  await bounded('a connection', lane.open());
+  await bounded('the first request', lane.send('GET', '/healthz'));
+  return lane;
+}
+
 async function openLanes(target: Target, count: number): Promise<HttpsLane[]> {
   const lanes: HttpsLane[] = [];
   while (lanes.length < count) {
     const more = Math.min(CONNECT_AT_ONCE, count - lanes.length);
-    lanes.push(...(await Promise.all(Array.from({ length: more }, () => new HttpsLane(target).open()))));
+    lanes.push(...(await Promise.all(Array.from({ length: more }, () => openLane(target)))));
   }
   return lanes;
 }
@@ -135,7 +155,8 @@ async function steadily(lanes: readonly HttpsLane[], { perSecond, seconds, seed 
   const waiting: ((lane: HttpsLane) => void)[] = [];
   const asked: Promise<void>[] = [];
   const send = async (dueMs: number, review: Review): Promise<void> => {
-    const lane = free.pop() ?? (await new Promise<HttpsLane>((resolve) => void waiting.push(resolve)));
+    // In turns, so that none is idle for so long that the server closes it.
+    const lane = free.shift() ?? (await new Promise<HttpsLane>((resolve) => void waiting.push(resolve)));
     await tally.ask(lane, review, dueMs);
     const next = waiting.shift();
     if (next === undefined) free.push(lane);
@@ -192,12 +213,12 @@ async function measure(target: Target, pid: number, options: ReturnType<typeof f
 }
 
 /** The program of the image, in a folder. */
-async function bundled(dir: string): Promise<[string, ...string[]]> {
+async function bundled(dir: string, nodeFlags: readonly string[]): Promise<[string, ...string[]]> {
   const component = COMPONENTS.find((one) => one.package === 'webhook');
   if (component === undefined) throw new Error('the images have no webhook');
   const { files } = await bundleComponent(component);
   for (const [name, bytes] of files) await writeFile(join(dir, name), bytes);
-  return [process.execPath, ...NODE_FLAGS, join(dir, 'main.js')];
+  return [process.execPath, ...NODE_FLAGS, ...nodeFlags, join(dir, 'main.js')];
 }
 
 /** Registers what reviews are about, and waits for the certificate. */
@@ -223,7 +244,10 @@ async function prepare(stack: LocalStack): Promise<Target> {
 async function isReady(target: Target): Promise<boolean> {
   const lane = new HttpsLane(target);
   try {
-    await (await lane.open()).send('GET', '/readyz');
+    await bounded(
+      'the question whether it is ready',
+      lane.open().then(() => lane.send('GET', '/readyz')),
+    );
     return true;
   } catch {
     return false;
@@ -260,7 +284,7 @@ export async function benchWebhook(argv: readonly string[], signal: AbortSignal)
   }
   const dir = await mkdtemp(join(tmpdir(), 'bench-webhook-'));
   try {
-    const programs = options.source ? {} : { webhook: await bundled(dir) };
+    const programs = options.source ? {} : { webhook: await bundled(dir, options['node-flag']) };
     const extraFlags = { webhook: ['--drain=0s'] };
     const stack = await startLocalStack({ dir, components: ['apiserver', 'webhook'], programs, extraFlags }, () => {});
     try {
