@@ -1,7 +1,8 @@
 // npm run bench -- driver [--size 1Gi] [--files 1,50000] [--systems btrfs,xfs,ext4] [--json]
 //
 // How long the hostpath driver takes for a snapshot and a restore of a folder, on file systems in loop images,
-// against tar and cp of the same data on the same file system in the same run. Each figure is one run, ends when
+// against tar and cp of the same data on the same file system in the same run; and how soon it answers Probe and
+// ListVolumes meanwhile. Each figure is one run, ends when
 // the data is on disk (sync -f), and starts with nothing left to write. Needs root.
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, open, statfs, truncate, writeFile } from 'node:fs/promises';
@@ -12,6 +13,7 @@ import { connectCsi, type CsiConnection } from '@snapshot-stack/csi';
 import { ManagedProcess, commandOf, paths, removeRemains, tailOf, type StackLayout } from '@snapshot-stack/local-stack';
 import { defineFlags } from '@snapshot-stack/runtime/process';
 import Table from 'cli-table3';
+import { askMeanwhile, type Answers } from './meanwhile.ts';
 
 const flags = defineFlags({
   size: { type: 'string', default: '1Gi', help: 'Bytes in each case: 512Mi, 1Gi, 10Gi' },
@@ -36,6 +38,9 @@ export interface DriverFigures {
   /** As the driver has found out. */
   method: string;
   snapshotMs: number;
+  /** Probe and ListVolumes, asked while the snapshot was taken. */
+  probe: Answers;
+  list: Answers;
   restoreMs: number;
   tarMs: number;
   untarMs: number;
@@ -94,12 +99,14 @@ async function measure(csi: CsiConnection, point: string, stateDir: string, byte
     await run(command, [...args]);
     await run('sync', ['-f', point]);
   };
-  let snapshotId = '';
   let restored = '';
-  const snapshotMs = await timed(async () => {
-    const { snapshot } = await csi.controller.createSnapshot({ name: `snapshot-${files}`, sourceVolumeId: id, parameters: {} }, CALL);
-    snapshotId = snapshot?.snapshotId ?? '';
+  await run('sync');
+  const start = performance.now();
+  const { result, probe, list } = await askMeanwhile(csi, async () => {
+    const answer = await csi.controller.createSnapshot({ name: `snapshot-${files}`, sourceVolumeId: id, parameters: {} }, CALL);
+    return { snapshotId: answer.snapshot?.snapshotId ?? '', snapshotMs: Math.round(performance.now() - start) };
   });
+  const { snapshotId, snapshotMs } = result;
   const restoreMs = await timed(async () => {
     restored = await create(csi, `restored-${files}`, BigInt(bytes), snapshotId);
   });
@@ -115,7 +122,7 @@ async function measure(csi: CsiConnection, point: string, stateDir: string, byte
   const cpMs = await timed(() => durably('cp', ['-a', '--reflink=never', source, copied]));
   await run('rm', ['-rf', copied]);
   await csi.controller.deleteVolume({ volumeId: id }, CALL);
-  return { files, bytes, snapshotMs, restoreMs, tarMs, untarMs, cpMs };
+  return { files, bytes, snapshotMs, probe, list, restoreMs, tarMs, untarMs, cpMs };
 }
 
 async function benchSystem(dir: string, system: string, bytes: number, counts: readonly number[]): Promise<DriverFigures[]> {
@@ -197,10 +204,11 @@ export async function benchDriver(argv: readonly string[], signal: AbortSignal):
 
 function describe(figures: readonly DriverFigures[]): string {
   const table = new Table({
-    head: ['system', 'method', 'files', 'MiB', 'snapshot ms', 'restore ms', 'tar ms', 'untar ms', 'cp ms'],
+    head: ['system', 'method', 'files', 'MiB', 'snapshot ms', 'Probe p99/max', 'List p99/max', 'restore ms', 'tar ms', 'untar ms', 'cp ms'],
     style: { head: [], border: [] },
   });
-  for (const { system, method, files, bytes, snapshotMs, restoreMs, tarMs, untarMs, cpMs } of figures)
-    table.push([system, method, files, Math.round(bytes / 2 ** 20), snapshotMs, restoreMs, tarMs, untarMs, cpMs]);
+  const shown = ({ p99Ms, maxMs }: Answers): string => `${p99Ms}/${maxMs}`;
+  for (const { system, method, files, bytes, snapshotMs, probe, list, restoreMs, tarMs, untarMs, cpMs } of figures)
+    table.push([system, method, files, Math.round(bytes / 2 ** 20), snapshotMs, shown(probe), shown(list), restoreMs, tarMs, untarMs, cpMs]);
   return `${table.toString()}\n`;
 }
