@@ -44,7 +44,7 @@ function certificatesFor(options: Options, { client, log, metrics, namespace }: 
 
 /** Says in the log what RBAC does not allow; serving does not wait for it. */
 async function checkAccess(options: Options, { client, log, namespace }: Parts, signal: AbortSignal): Promise<void> {
-  const needed = [...accessNeeded, ...(makesCertificates(options) ? certificateAccess(namespace) : [])];
+  const needed = [...accessNeeded, ...(makesCertificates(options) ? certificateAccess(namespace, { ...options, secretName: options.certificateSecret }) : [])];
   try {
     for (const permission of await selfCheckAccess(client, needed, signal))
       log.error(`RBAC does not allow: ${permission}. Add it to the roles of this account`);

@@ -8,6 +8,8 @@ export interface AccessRule {
   resource: string;
   subresource?: string;
   namespace?: string;
+  /** Of the one object that is needed; without it the right to all of them is asked about. */
+  name?: string;
   verbs: readonly string[];
 }
 
@@ -26,16 +28,17 @@ export async function selfCheckAccess(client: Client, rules: readonly AccessRule
   const missing: string[] = [];
   const ask = async (): Promise<void> => {
     for (let question = questions.shift(); question !== undefined; question = questions.shift()) {
-      const { group, resource, subresource, namespace, verb } = question;
+      const { group, resource, subresource, namespace, name, verb } = question;
       const body = {
         apiVersion: 'authorization.k8s.io/v1',
         kind: 'SelfSubjectAccessReview',
-        spec: { resourceAttributes: { group, resource, subresource, namespace, verb } },
+        spec: { resourceAttributes: { group, resource, subresource, namespace, name, verb } },
       };
       const answer = await client.raw('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { body, signal });
       if ((answer.body as Review).status?.allowed === true) continue;
-      const name = `${resource}${subresource === undefined ? '' : `/${subresource}`}${group === '' ? '' : `.${group}`}`;
-      missing.push(`${verb} ${name}${namespace === undefined ? '' : ` in namespace ${namespace}`}`);
+      const kind = `${resource}${subresource === undefined ? '' : `/${subresource}`}${group === '' ? '' : `.${group}`}`;
+      const what = name === undefined ? kind : `${kind} ${name}`;
+      missing.push(`${verb} ${what}${namespace === undefined ? '' : ` in namespace ${namespace}`}`);
     }
   };
   await Promise.all(Array.from({ length: CONCURRENT_MAX }, ask));
