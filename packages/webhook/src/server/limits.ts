@@ -31,5 +31,5 @@ export const defaultLimits: Limits = {
   requestTimeoutMs: 15_000,
   silenceTimeoutMs: 30_000,
   keepAliveTimeoutMs: 120_000,
-  bodiesBytes: 24 * MIB,
+  bodiesBytes: 8 * MIB,
 };
