@@ -1,7 +1,8 @@
 // What executing a plan needs.
-import type { Client, Clock, EventRecorder, Log, Metrics } from '@snapshot-stack/runtime';
+import type { Client, Clock, EventRecorder, Log } from '@snapshot-stack/runtime';
 import type { Cluster } from './cluster.ts';
 import type { Driver } from './driver.ts';
+import type { ProvisionerMetrics } from './metrics.ts';
 import type { ProvisionerOptions } from './options.ts';
 
 export interface Hands {
@@ -11,7 +12,7 @@ export interface Hands {
   events: EventRecorder;
   clock: Clock;
   log: Log;
-  metrics: Metrics;
+  metrics: ProvisionerMetrics;
   options: ProvisionerOptions;
   /** Of this process, written into the volumes that it makes. */
   identity: string;

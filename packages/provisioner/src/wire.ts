@@ -30,6 +30,7 @@ import type { Driver } from './driver.ts';
 import { removeFinalizer } from './finalizers.ts';
 import type { Hands } from './hands.ts';
 import { decideHold } from './hold/decide.ts';
+import { provisionerMetrics } from './metrics.ts';
 import type { ProvisionerOptions } from './options.ts';
 import { decideVolume, isOurVolume } from './volume/decide.ts';
 import { executeVolume } from './volume/execute.ts';
@@ -142,7 +143,7 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
   connectTriggers(cluster, queues, driver.name);
   const identity = `${clock.now()}-${Math.floor(random() * 10_000)}-${driver.name}${options.node === undefined ? '' : `-${options.node}`}`;
   const events = createEventRecorder({ client, component: `${driver.name}_${host}`, clock, log });
-  const hands: Hands = { client, cluster, driver, events, clock, log, metrics, options, identity };
+  const hands: Hands = { client, cluster, driver, events, clock, log, metrics: provisionerMetrics(metrics, clock), options, identity };
   const controllers = [
     new Controller({
       name: 'claim',

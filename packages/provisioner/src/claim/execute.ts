@@ -14,6 +14,7 @@ import { CsiError, type Volume } from '@snapshot-stack/csi';
 import { done, guarded, isAlreadyExists, type Result } from '@snapshot-stack/runtime';
 import { addFinalizer, removeFinalizer } from '../finalizers.ts';
 import type { Hands } from '../hands.ts';
+import type { EndAttempt } from '../metrics.ts';
 import { ParameterError, resolveParameters } from '../parameters.ts';
 import { readSecret } from '../secrets.ts';
 import { CLAIM_FINALIZER, volumeNameFor } from './decide.ts';
@@ -120,7 +121,11 @@ async function prepare(
 async function provision(job: Job, hands: Hands, signal: AbortSignal): Promise<Result> {
   const { claim } = job;
   const { events, driver } = hands;
-  const fail = (why: string): void => events.record(persistentVolumeClaims, claim, 'Warning', 'ProvisioningFailed', why);
+  const end = hands.metrics.provisioning(claim);
+  const fail = (why: string): void => {
+    events.record(persistentVolumeClaims, claim, 'Warning', 'ProvisioningFailed', why);
+    end('failed');
+  };
   let parts: RequestParts;
   try {
     parts = await prepare(job, hands, signal);
@@ -143,7 +148,7 @@ async function provision(job: Job, hands: Hands, signal: AbortSignal): Promise<R
   );
   try {
     const { volume } = await driver.csi.controller.createVolume(createRequest(parts), { timeoutMs: driver.timeoutMs, signal });
-    return await save(parts, volume, hands, signal);
+    return await save(parts, volume, end, hands, signal);
   } catch (error) {
     if (!(error instanceof CsiError)) throw error;
     fail(`failed to provision volume with StorageClass "${job.storageClass.metadata.name ?? ''}": ${error.code}: ${error.message}`);
@@ -165,7 +170,7 @@ async function afterFailure(error: CsiError, claim: PersistentVolumeClaim, { cli
 }
 
 /** A volume that is not what was asked for is removed again; a good one is saved. */
-async function save(parts: RequestParts, volume: Volume | undefined, hands: Hands, signal: AbortSignal): Promise<Result> {
+async function save(parts: RequestParts, volume: Volume | undefined, end: EndAttempt, hands: Hands, signal: AbortSignal): Promise<Result> {
   const { client, cluster, driver, events, options } = hands;
   const { claim, name } = parts;
   if (volume === undefined || volume.volumeId === '') throw new CsiError('UNAVAILABLE', 'the driver answered CreateVolume without a volume');
@@ -197,6 +202,7 @@ async function save(parts: RequestParts, volume: Volume | undefined, hands: Hand
       throw new Error(`PersistentVolume ${name} is there already, for another claim; --volume-name-uuid-length cuts the uids too short`, { cause: error });
   }
   events.record(persistentVolumeClaims, claim, 'Normal', 'ProvisioningSucceeded', `Successfully provisioned volume ${name}`);
+  end('succeeded');
   const current = cluster.claims.cache.get(`${claim.metadata.namespace ?? ''}/${claim.metadata.name ?? ''}`) ?? claim;
   cluster.claims.cache.remember(await removeFinalizer(client, persistentVolumeClaims, current, CLAIM_FINALIZER, signal));
   return done;

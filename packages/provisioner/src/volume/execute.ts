@@ -43,12 +43,14 @@ function secretOf(volume: PersistentVolume, { cluster }: Hands): SecretReference
 async function remove(volume: PersistentVolume, hands: Hands, signal: AbortSignal): Promise<Result> {
   const { client, cluster, driver, events } = hands;
   const { name = '', uid } = volume.metadata;
+  const end = hands.metrics.deleting(volume);
   try {
     const secrets = await readSecret(client, secretOf(volume, hands), signal);
     await driver.csi.controller.deleteVolume({ volumeId: volume.spec.csi?.volumeHandle ?? '', secrets }, { timeoutMs: driver.timeoutMs, signal });
   } catch (error) {
     const message = error instanceof CsiError ? `${error.code}: ${error.message}` : (error as Error).message;
     events.record(persistentVolumes, volume, 'Warning', 'VolumeFailedDelete', message);
+    end('failed');
     return { kind: 'retry', why: message, error };
   }
   try {
@@ -59,5 +61,6 @@ async function remove(volume: PersistentVolume, hands: Hands, signal: AbortSigna
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }
+  end('succeeded');
   return done;
 }
