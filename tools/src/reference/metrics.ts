@@ -6,7 +6,7 @@ import { driverMetrics } from '@snapshot-stack/hostpath-driver';
 import { checkOptions, createProvisioner, flags as provisionerFlags, type Driver as VolumeDriver } from '@snapshot-stack/provisioner';
 import { LeaderElection, createClient, createMetrics, csiOperations, silentLog, systemClock, type Metrics } from '@snapshot-stack/runtime';
 import { createSnapshotController } from '@snapshot-stack/snapshot-controller';
-import { createWebhook } from '@snapshot-stack/webhook';
+import { createWebhook, selfMadeCertificates } from '@snapshot-stack/webhook';
 import type { Generator } from '../generate/generator.ts';
 import { code, page, table } from './tables.ts';
 
@@ -66,7 +66,8 @@ function parts(metrics: Metrics): Record<string, () => void> {
       withElection(metrics);
     },
     'snapshot-webhook': () => {
-      const certificates = { start: () => new Promise<never>(() => {}), run: () => Promise.resolve(), trouble: () => undefined };
+      const names = { namespace: 'n', secretName: 's', serviceName: 'w', webhookConfigurations: [], convertedCrds: [] };
+      const certificates = selfMadeCertificates({ ...shared, ...names, metrics });
       createWebhook({ ...shared, metrics, certificates, port: 0, drainMs: 0, preventVolumeModeConversion: true });
     },
     'hostpath-driver': () => void driverMetrics(metrics, 'copy'),

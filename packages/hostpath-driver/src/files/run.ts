@@ -1,5 +1,6 @@
 // Child processes: bounded in output and in number, and their failures in words.
 import { execFile } from 'node:child_process';
+import { setPriority } from 'node:os';
 
 const OUTPUT_BYTES_MAX = 8 * 2 ** 20;
 
@@ -28,23 +29,39 @@ export class CommandError extends Error {
   }
 }
 
+/** Behind everything else that wants the processor: a copy must not keep the driver from answering. */
+const BACKGROUND = 15;
+
 /**
  * Like `run`, for commands that take long: it dies with this process, however that ends, so that nothing goes on
- * writing into the data folder while the next process cleans up there.
+ * writing into the data folder while the next process cleans up there. It yields to everything else.
  */
 export async function runBound(command: string, args: readonly string[]): Promise<string> {
   try {
-    return await run('setpriv', ['--pdeathsig', 'KILL', command, ...args]);
+    return await run('setpriv', ['--pdeathsig', 'KILL', command, ...args], BACKGROUND);
   } catch (error) {
-    if (error instanceof CommandError && error.isMissing) return run(command, args); // no util-linux here: without that safety
+    if (error instanceof CommandError && error.isMissing) return run(command, args, BACKGROUND); // no util-linux here: without that safety
     throw error;
   }
 }
 
-/** Standard output of the command. @throws CommandError */
-export function run(command: string, args: readonly string[]): Promise<string> {
+function yieldTo(pid: number | undefined, niceness: number): void {
+  if (pid === undefined || niceness === 0) return;
+  try {
+    setPriority(pid, niceness);
+  } catch {
+    // It has ended already.
+  }
+}
+
+/**
+ * Standard output of the command.
+ * @param niceness how far it stands back for others, 0 to 19
+ * @throws CommandError
+ */
+export function run(command: string, args: readonly string[], niceness = 0): Promise<string> {
   return new Promise((resolve, reject) => {
-    execFile(
+    const child = execFile(
       command,
       [...args],
       { maxBuffer: OUTPUT_BYTES_MAX, encoding: 'utf8', env: { ...process.env, LC_ALL: 'C', PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` } },
@@ -53,6 +70,7 @@ export function run(command: string, args: readonly string[]): Promise<string> {
         else reject(new CommandError(command, typeof error.code === 'number' ? error.code : undefined, stderr, error));
       },
     );
+    yieldTo(child.pid, niceness);
   });
 }
 

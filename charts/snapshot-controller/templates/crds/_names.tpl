@@ -1,0 +1,1 @@
+{{- define "crdNames" }}["volumesnapshotclasses.snapshot.storage.k8s.io","volumesnapshotcontents.snapshot.storage.k8s.io","volumesnapshots.snapshot.storage.k8s.io","volumegroupsnapshotclasses.groupsnapshot.storage.k8s.io","volumegroupsnapshotcontents.groupsnapshot.storage.k8s.io","volumegroupsnapshots.groupsnapshot.storage.k8s.io"]{{- end }}
