@@ -9,12 +9,12 @@ export function accessNeeded({ crossNamespace }: { crossNamespace: boolean }): A
     { group: '', resource: 'persistentvolumes', verbs: [...WATCH, 'get', 'create', 'patch', 'delete'] },
     { group: '', resource: 'persistentvolumeclaims', verbs: [...WATCH, 'patch'] },
     { group: '', resource: 'events', verbs: ['create', 'patch'] },
-    { group: '', resource: 'nodes', verbs: WATCH },
+    { group: '', resource: 'nodes', verbs: [...WATCH, 'get'] },
     { group: 'storage.k8s.io', resource: 'storageclasses', verbs: WATCH },
     { group: 'storage.k8s.io', resource: 'csinodes', verbs: WATCH },
     { group: 'storage.k8s.io', resource: 'volumeattachments', verbs: WATCH },
     { group: 'snapshot.storage.k8s.io', resource: 'volumesnapshots', verbs: [...WATCH, 'patch'] },
     { group: 'snapshot.storage.k8s.io', resource: 'volumesnapshotcontents', verbs: WATCH },
-    ...(crossNamespace ? [{ group: 'gateway.networking.k8s.io', resource: 'referencegrants', verbs: ['list'] }] : []),
+    ...(crossNamespace ? [{ group: 'gateway.networking.k8s.io', resource: 'referencegrants', verbs: WATCH }] : []),
   ];
 }

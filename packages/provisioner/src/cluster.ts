@@ -1,10 +1,12 @@
 // What the provisioner knows of the cluster, and by which questions it finds it: all of them answered from
 // indexes, none by looking through everything.
 import {
+  Annotation,
   csiNodes,
   nodes,
   persistentVolumeClaims,
   persistentVolumes,
+  referenceGrants,
   storageClasses,
   volumeAttachments,
   volumeSnapshotContents,
@@ -14,6 +16,7 @@ import {
   type Node,
   type PersistentVolume,
   type PersistentVolumeClaim,
+  type ReferenceGrant,
   type Resource,
   type StorageClass,
   type TypedObjectReference,
@@ -33,6 +36,8 @@ export interface Cluster {
   attachments: Informer<VolumeAttachment> | undefined;
   nodes: Informer<Node> | undefined;
   csiNodes: Informer<CsiNode> | undefined;
+  /** Only to notice new grants by: whether one holds is asked of the API server. */
+  grants: Informer<ReferenceGrant> | undefined;
 }
 
 /** Which of the optional parts are watched. */
@@ -40,6 +45,7 @@ export interface Interests {
   snapshots: boolean;
   attachments: boolean;
   topology: boolean;
+  grants: boolean;
 }
 
 /** Where a claim's data is to come from, in one form whichever field says it. */
@@ -70,6 +76,16 @@ function wanted(kind: string): (claim: PersistentVolumeClaim) => string[] {
   };
 }
 
+function foreignNamespace(claim: PersistentVolumeClaim): string[] {
+  const source = dataSourceOf(claim);
+  return source !== undefined && source.namespace !== claim.metadata.namespace && stillWantsSource(claim) ? [source.namespace] : [];
+}
+
+function waitingForNode(claim: PersistentVolumeClaim): string[] {
+  const node = claim.metadata.annotations?.[Annotation.selectedNode] ?? '';
+  return node !== '' && stillWantsSource(claim) ? [node] : [];
+}
+
 export function createCluster(options: { client: Client; clock: Clock; random: Random; log: Log; interests: Interests }): Cluster {
   const { client, clock, random, log, interests } = options;
   const watch = <T extends KubeObject>(resource: Resource<T>, indexers: Record<string, (object: T) => readonly string[]> = {}): Informer<T> =>
@@ -90,6 +106,8 @@ export function createCluster(options: { client: Client; clock: Clock; random: R
       byClass: (claim) => (stillWantsSource(claim) && claim.spec.storageClassName !== undefined ? [claim.spec.storageClassName] : []),
       restoring: wanted('VolumeSnapshot'),
       cloning: wanted('PersistentVolumeClaim'),
+      bySourceNamespace: foreignNamespace,
+      bySelectedNode: waitingForNode,
     }),
     volumes: watch(persistentVolumes),
     classes: watch(storageClasses),
@@ -106,7 +124,13 @@ export function createCluster(options: { client: Client; clock: Clock; random: R
       : undefined,
     nodes: interests.topology ? watch(nodes) : undefined,
     csiNodes: interests.topology ? watch(csiNodes) : undefined,
+    grants: interests.grants ? watch(referenceGrants) : undefined,
   };
+}
+
+/** Those whose kinds may be missing from the cluster, or come later: nothing else waits for them. */
+export function lateInformersOf({ snapshots, contents, grants }: Cluster): Informer<KubeObject>[] {
+  return [snapshots, contents, grants].filter((informer) => informer !== undefined) as unknown as Informer<KubeObject>[];
 }
 
 export function informersOf(cluster: Cluster): Informer<KubeObject>[] {

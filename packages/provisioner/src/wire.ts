@@ -1,6 +1,5 @@
 // The only place that constructs the provisioner's collaborators, and the one that says what wakes what.
 import {
-  Annotation,
   Finalizer,
   hasFinalizer,
   keyOf,
@@ -25,14 +24,15 @@ import {
 import { decideClaim } from './claim/decide.ts';
 import { executeClaim } from './claim/execute.ts';
 import { observeClaim } from './claim/observe.ts';
-import { createCluster, dataSourceOf, informersOf, type Cluster } from './cluster.ts';
+import { createCluster, informersOf, lateInformersOf, type Cluster } from './cluster.ts';
 import type { Driver } from './driver.ts';
 import { removeFinalizer } from './finalizers.ts';
 import type { Hands } from './hands.ts';
 import { decideHold } from './hold/decide.ts';
 import { provisionerMetrics } from './metrics.ts';
 import type { ProvisionerOptions } from './options.ts';
-import { decideVolume, isOurVolume } from './volume/decide.ts';
+import { connectTriggers, type Queues } from './triggers.ts';
+import { decideVolume } from './volume/decide.ts';
 import { executeVolume } from './volume/execute.ts';
 
 export interface ProvisionerParts {
@@ -54,65 +54,9 @@ export interface Provisioner {
   readonly cluster: Cluster;
 }
 
-interface Queues {
-  claims: WorkQueue;
-  volumes: WorkQueue;
-  /** `snapshot:<namespace>/<name>` and `claim:<namespace>/<name>`. */
-  holds: WorkQueue;
-}
-
 const EVENTS_FLUSH_MS = 2_000;
-// Where the snapshot CRDs are not installed, all else goes on after this; they are noticed when they come.
-const SNAPSHOTS_PATIENCE_MS = 5_000;
-
-/** Each change wakes exactly those that may go on because of it. */
-function connectTriggers(cluster: Cluster, queues: Queues, driver: string): void {
-  const wakeClaims = (index: string, value: string): void => {
-    for (const claim of cluster.claims.cache.byIndex(index, value)) queues.claims.add(keyOf(claim));
-  };
-  const wakeSource = (claim: PersistentVolumeClaim): void => {
-    const source = dataSourceOf(claim);
-    if (source?.kind === 'VolumeSnapshot') queues.holds.add(`snapshot:${source.namespace}/${source.name}`);
-    if (source?.kind === 'PersistentVolumeClaim') queues.holds.add(`claim:${source.namespace}/${source.name}`);
-  };
-  const claimChanged = (claim: PersistentVolumeClaim): void => {
-    queues.claims.add(keyOf(claim));
-    wakeSource(claim);
-    wakeClaims('cloning', keyOf(claim));
-    if (hasFinalizer(claim, Finalizer.claimBeingCloned)) queues.holds.add(`claim:${keyOf(claim)}`);
-  };
-  cluster.claims.on({ added: claimChanged, updated: claimChanged, deleted: wakeSource });
-  cluster.classes.on({
-    added: ({ metadata }) => wakeClaims('byClass', metadata.name ?? ''),
-    updated: ({ metadata }) => wakeClaims('byClass', metadata.name ?? ''),
-  });
-  const snapshotChanged = (snapshot: VolumeSnapshot): void => {
-    wakeClaims('restoring', keyOf(snapshot));
-    if (hasFinalizer(snapshot, Finalizer.snapshotBeingRestored)) queues.holds.add(`snapshot:${keyOf(snapshot)}`);
-  };
-  cluster.snapshots?.on({ added: snapshotChanged, updated: snapshotChanged, deleted: snapshotChanged });
-  const contentChanged = (name: string): void => {
-    for (const snapshot of cluster.snapshots?.cache.byIndex('byContent', name) ?? []) wakeClaims('restoring', keyOf(snapshot));
-  };
-  cluster.contents?.on({ added: ({ metadata }) => contentChanged(metadata.name ?? ''), updated: ({ metadata }) => contentChanged(metadata.name ?? '') });
-  cluster.volumes.on({
-    added: (volume) => {
-      if (isOurVolume(volume, driver)) queues.volumes.add(keyOf(volume));
-    },
-    updated: (volume) => {
-      if (isOurVolume(volume, driver)) queues.volumes.add(keyOf(volume));
-      const { claimRef } = volume.spec;
-      if (claimRef !== undefined) wakeClaims('cloning', `${claimRef.namespace ?? ''}/${claimRef.name ?? ''}`);
-    },
-  });
-  cluster.attachments?.on({ deleted: ({ spec }) => queues.volumes.add(spec.source.persistentVolumeName ?? '') });
-  cluster.csiNodes?.on({
-    updated: ({ metadata }) => {
-      for (const claim of cluster.claims.cache.list())
-        if (claim.metadata.annotations?.[Annotation.selectedNode] === metadata.name) queues.claims.add(keyOf(claim));
-    },
-  });
-}
+// Where the CRDs of snapshots or grants are not installed, all else goes on after this; they are noticed when they come.
+const LATE_PATIENCE_MS = 5_000;
 
 async function reconcileHold(key: string, { cluster, client }: Hands, signal: AbortSignal): Promise<Result> {
   const [kind, object = ''] = key.split(/:(.*)/s);
@@ -135,6 +79,7 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
     snapshots: driver.abilities.snapshots,
     attachments: driver.abilities.attach,
     topology: driver.abilities.topology,
+    grants: options.crossNamespace,
   };
   const cluster = createCluster({ client, clock, random, log, interests });
   const queueOf = (name: string): WorkQueue =>
@@ -189,12 +134,12 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
     run: async (signal) => {
       const informers = informersOf(cluster);
       const watching = informers.map((informer) => informer.run(signal));
-      const optional: readonly unknown[] = [cluster.snapshots, cluster.contents];
+      const late = lateInformersOf(cluster);
       try {
-        await Promise.all(informers.filter((informer) => !optional.includes(informer)).map((informer) => informer.synced(signal)));
-        const snapshots = Promise.all(informers.filter((informer) => optional.includes(informer)).map((informer) => informer.synced(signal)));
-        snapshots.catch(() => {});
-        await Promise.race([snapshots, clock.sleep(SNAPSHOTS_PATIENCE_MS, signal)]);
+        await Promise.all(informers.filter((informer) => !late.includes(informer)).map((informer) => informer.synced(signal)));
+        const others = Promise.all(late.map((informer) => informer.synced(signal)));
+        others.catch(() => {});
+        await Promise.race([others, clock.sleep(LATE_PATIENCE_MS, signal)]);
         if (cluster.snapshots?.hasSynced === false)
           log.warn('VolumeSnapshots cannot be watched; claims from snapshots wait until they can', { error: cluster.snapshots.lastError });
       } catch (error) {

@@ -3,6 +3,7 @@
 import {
   Annotation,
   Finalizer,
+  nodes,
   persistentVolumeClaims,
   persistentVolumes,
   volumeSnapshots,
@@ -75,6 +76,11 @@ class NoPlaceYet extends Error {
   override readonly name = 'NoPlaceYet';
 }
 
+/** The selected node has gone from the cluster. */
+class NodeGone extends Error {
+  override readonly name = 'NodeGone';
+}
+
 /**
  * Everything that CreateVolume needs. On `any node` the node that was selected need not be there any more.
  * @throws NoPlaceYet, ParameterError, KubeError (a Secret)
@@ -102,6 +108,7 @@ async function prepare(
       immediate: parsed['immediate-topology'],
     });
     if (result.kind === 'waiting' && place === 'selected node') throw new NoPlaceYet(result.why);
+    if (result.kind === 'gone' && place === 'selected node') await confirmGone(result.node, hands, signal);
     topology = result.kind === 'ok' ? result.requirement : undefined;
   }
   return {
@@ -116,6 +123,20 @@ async function prepare(
     extraCreateMetadata: parsed['extra-create-metadata'],
     singleNodeMultiWriter: driver.abilities.singleNodeMultiWriter,
   };
+}
+
+/** A node that is missing from a cache may have come a moment ago. @throws NodeGone, or NoPlaceYet when it is there after all */
+async function confirmGone(node: string, { client }: Hands, signal: AbortSignal): Promise<never> {
+  const found = await client.find(nodes, { name: node }, { signal });
+  if (found !== undefined) throw new NoPlaceYet(`waiting for the news of node ${node}, which was just added`);
+  throw new NodeGone(`node ${node}, which the scheduler selected, is not there any more; it is asked to select another`);
+}
+
+/** Has the scheduler choose a node anew. */
+async function reschedule(claim: PersistentVolumeClaim, { client, cluster }: Hands, signal: AbortSignal): Promise<void> {
+  const patch = guarded(claim, { metadata: { annotations: { [Annotation.selectedNode]: null } } });
+  const { name = '', namespace } = claim.metadata;
+  cluster.claims.cache.remember(await client.patch(persistentVolumeClaims, { name, namespace }, patch, { signal }));
 }
 
 async function provision(job: Job, hands: Hands, signal: AbortSignal): Promise<Result> {
@@ -136,6 +157,10 @@ async function provision(job: Job, hands: Hands, signal: AbortSignal): Promise<R
       return { kind: 'retry', why: message };
     }
     fail(message);
+    if (error instanceof NodeGone) {
+      await reschedule(claim, hands, signal);
+      return done;
+    }
     // A class's parameters cannot change: whoever mends them makes a new class, or a new claim.
     return error instanceof ParameterError ? done : { kind: 'retry', why: message, error };
   }
@@ -156,14 +181,11 @@ async function provision(job: Job, hands: Hands, signal: AbortSignal): Promise<R
   }
 }
 
-async function afterFailure(error: CsiError, claim: PersistentVolumeClaim, { client, cluster }: Hands, signal: AbortSignal): Promise<Result> {
+async function afterFailure(error: CsiError, claim: PersistentVolumeClaim, hands: Hands, signal: AbortSignal): Promise<Result> {
   const selected = claim.metadata.annotations?.[Annotation.selectedNode] !== undefined;
   if (error.code === 'RESOURCE_EXHAUSTED' && selected) {
     // No room on this node: the scheduler shall choose another.
-    const patch = guarded(claim, { metadata: { annotations: { [Annotation.selectedNode]: null } } });
-    cluster.claims.cache.remember(
-      await client.patch(persistentVolumeClaims, { name: claim.metadata.name ?? '', namespace: claim.metadata.namespace }, patch, { signal }),
-    );
+    await reschedule(claim, hands, signal);
   }
   if (error.code === 'INVALID_ARGUMENT') return { kind: 'after', ms: INFEASIBLE_RETRY_MS, why: `the driver refuses the request: ${error.message}` };
   return { kind: 'retry', why: error.message, error };

@@ -14,7 +14,11 @@ export interface TopologyParts {
   immediate: boolean;
 }
 
-export type TopologyResult = { kind: 'ok'; requirement: TopologyRequirement | undefined } | { kind: 'waiting'; why: string };
+export type TopologyResult =
+  | { kind: 'ok'; requirement: TopologyRequirement | undefined }
+  | { kind: 'waiting'; why: string }
+  /** The selected node is not there; the scheduler has to choose another. */
+  | { kind: 'gone'; node: string };
 
 function termOf(node: Node | undefined, csiNode: CsiNode | undefined, driver: string): Topology | undefined {
   const keys = csiNode?.spec.drivers.find((entry) => entry.name === driver)?.topologyKeys;
@@ -62,11 +66,9 @@ export function topologyFor(parts: TopologyParts): TopologyResult {
     if (!parts.immediate || all.length === 0) return { kind: 'ok', requirement: undefined };
     return { kind: 'ok', requirement: { requisite: all, preferred: rotated(all, hash(claim.metadata.name ?? '')) } };
   }
-  const own = termOf(
-    nodes.find((node) => node.metadata.name === selected),
-    csiNodeOf(selected),
-    driver,
-  );
+  const node = nodes.find(({ metadata }) => metadata.name === selected);
+  if (node === undefined) return { kind: 'gone', node: selected };
+  const own = termOf(node, csiNodeOf(selected), driver);
   if (own === undefined) return { kind: 'waiting', why: `waiting for node ${selected} to run the driver ${driver} (its CSINode does not list it)` };
   if (parts.strict) return { kind: 'ok', requirement: { requisite: [own], preferred: [own] } };
   const start = all.findIndex((term) => textOf(term) === textOf(own));
