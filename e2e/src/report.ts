@@ -37,12 +37,25 @@ th { position: sticky; top: 0; background: Canvas; }
 td.result { font-weight: 600; white-space: nowrap; }
 tr.passed td.result { background: #1a7f3733; }
 tr.failed td.result { background: #cf222e44; }
-tr.impossible { color: #8889; }
+tr.impossible { color: color-mix(in srgb, CanvasText 65%, Canvas); }
 td.ms { text-align: right; font-variant-numeric: tabular-nums; }
 td.detail { font-size: .8rem; max-width: 34rem; overflow-wrap: anywhere; }
 .counts span { margin-right: 1.2rem; font-size: 1.1rem; }
 label { margin-right: 1rem; }
-#only-failed:checked ~ table tr:is(.passed, .impossible), #no-impossible:checked ~ table tr.impossible { display: none; }`;
+#only-failed:checked ~ .wide tr:is(.passed, .impossible), #no-impossible:checked ~ .wide tr.impossible { display: none; }
+/* Where the table does not fit it scrolls by itself, not the page with it. */
+@media (max-width: 70rem) { .wide { overflow-x: auto; } td.detail { min-width: 16rem; } }`;
+
+const WORDS: Record<CellResult, string> = { passed: '✓ passed', failed: '✗ failed', impossible: '– not possible' };
+
+/** What failed comes first; the rest stays in its order. */
+function failedFirst(outcomes: readonly CellOutcome[]): CellOutcome[] {
+  return outcomes.toSorted((a, b) => Number(b.result === 'failed') - Number(a.result === 'failed'));
+}
+
+function headOf(names: readonly string[]): string {
+  return `<thead><tr>${names.map((name) => `<th scope="col">${escape(name)}</th>`).join('')}</tr></thead>`;
+}
 
 function logsOf({ name, result }: CellOutcome): string {
   return result === 'failed' ? ` <a href="failures/${folderOf(name)}/">collected logs and objects</a>` : '';
@@ -50,7 +63,7 @@ function logsOf({ name, result }: CellOutcome): string {
 
 function resultCells({ result, ms, detail, ...named }: CellOutcome): string {
   const possible = result !== 'impossible';
-  return `<td class="result">${possible ? result : 'not possible'}</td><td class="ms">${possible ? ms : ''}</td><td class="detail">${escape(detail)}${logsOf({ result, ms, detail, ...named })}</td>`;
+  return `<td class="result">${WORDS[result]}</td><td class="ms">${possible ? ms : ''}</td><td class="detail">${escape(detail)}${logsOf({ result, ms, detail, ...named })}</td>`;
 }
 
 function storyRow(story: CellOutcome): string {
@@ -67,9 +80,7 @@ function htmlRow(cell: CellOutcome): string {
 
 export function html(report: Report): string {
   const counts = countsOf([...report.cells, ...report.stories]);
-  const head = [...Object.keys(DIMENSIONS), 'result', 'ms', 'detail']
-    .map((name) => `<th>${escape(name.replaceAll(/([A-Z])/g, ' $1').toLowerCase())}</th>`)
-    .join('');
+  const dimensions = Object.keys(DIMENSIONS).map((name) => name.replaceAll(/([A-Z])/g, ' $1').toLowerCase());
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Provisioning and restore: ${counts.failed} failed</title><style>${STYLE}</style></head>
 <body><h1>Provisioning and restore</h1>
@@ -77,13 +88,13 @@ export function html(report: Report): string {
 <p>On ${escape(report.cluster)}, ${report.startedAt.toISOString().slice(0, 16).replace('T', ' ')} UTC, ${(report.ms / 1_000).toFixed(1)} s.</p>
 <input type="checkbox" id="only-failed"><label for="only-failed">only failed</label><input type="checkbox" id="no-impossible"><label for="no-impossible">hide not possible</label>
 <h2>Stories</h2>
-<table><thead><tr><th>story</th><th>result</th><th>ms</th><th>detail</th></tr></thead><tbody>
-${report.stories.map(storyRow).join('\n')}
-</tbody></table>
+<div class="wide"><table>${headOf(['story', 'result', 'ms', 'detail'])}<tbody>
+${failedFirst(report.stories).map(storyRow).join('\n')}
+</tbody></table></div>
 <h2>Matrix</h2>
-<table><thead><tr>${head}</tr></thead><tbody>
-${report.cells.map(htmlRow).join('\n')}
-</tbody></table></body></html>
+<div class="wide"><table>${headOf([...dimensions, 'result', 'ms', 'detail'])}<tbody>
+${failedFirst(report.cells).map(htmlRow).join('\n')}
+</tbody></table></div></body></html>
 `;
 }
 
