@@ -12,6 +12,7 @@ export function accessNeeded({ crossNamespace }: { crossNamespace: boolean }): A
     { group: '', resource: 'nodes', verbs: [...WATCH, 'get'] },
     { group: 'storage.k8s.io', resource: 'storageclasses', verbs: WATCH },
     { group: 'storage.k8s.io', resource: 'csinodes', verbs: WATCH },
+    { group: 'storage.k8s.io', resource: 'volumeattributesclasses', verbs: WATCH },
     { group: 'storage.k8s.io', resource: 'volumeattachments', verbs: WATCH },
     { group: 'snapshot.storage.k8s.io', resource: 'volumesnapshots', verbs: [...WATCH, 'patch'] },
     { group: 'snapshot.storage.k8s.io', resource: 'volumesnapshotcontents', verbs: WATCH },

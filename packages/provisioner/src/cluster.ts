@@ -24,6 +24,7 @@ import {
   type VolumeSnapshot,
   type VolumeSnapshotContent,
 } from '@snapshot-stack/api-types';
+import { volumeAttributesClasses, type VolumeAttributesClass } from './kinds.ts';
 import { Informer, type Client, type Clock, type Log, type Random } from '@snapshot-stack/runtime';
 
 export interface Cluster {
@@ -38,6 +39,8 @@ export interface Cluster {
   csiNodes: Informer<CsiNode> | undefined;
   /** Only to notice new grants by: whether one holds is asked of the API server. */
   grants: Informer<ReferenceGrant> | undefined;
+  /** Absent where the driver knows no attributes that change. */
+  attributesClasses: Informer<VolumeAttributesClass> | undefined;
 }
 
 /** Which of the optional parts are watched. */
@@ -46,6 +49,7 @@ export interface Interests {
   attachments: boolean;
   topology: boolean;
   grants: boolean;
+  attributesClasses: boolean;
 }
 
 /** Where a claim's data is to come from, in one form whichever field says it. */
@@ -104,6 +108,7 @@ export function createCluster(options: { client: Client; clock: Clock; random: R
   return {
     claims: watch(persistentVolumeClaims, {
       byClass: (claim) => (stillWantsSource(claim) && claim.spec.storageClassName !== undefined ? [claim.spec.storageClassName] : []),
+      byAttributesClass: (claim) => (stillWantsSource(claim) && claim.spec.volumeAttributesClassName ? [claim.spec.volumeAttributesClassName] : []),
       restoring: wanted('VolumeSnapshot'),
       cloning: wanted('PersistentVolumeClaim'),
       bySourceNamespace: foreignNamespace,
@@ -125,12 +130,13 @@ export function createCluster(options: { client: Client; clock: Clock; random: R
     nodes: interests.topology ? watch(nodes) : undefined,
     csiNodes: interests.topology ? watch(csiNodes) : undefined,
     grants: interests.grants ? watch(referenceGrants) : undefined,
+    attributesClasses: interests.attributesClasses ? watch(volumeAttributesClasses) : undefined,
   };
 }
 
 /** Those whose kinds may be missing from the cluster, or come later: nothing else waits for them. */
-export function lateInformersOf({ snapshots, contents, grants }: Cluster): Informer<KubeObject>[] {
-  return [snapshots, contents, grants].filter((informer) => informer !== undefined) as unknown as Informer<KubeObject>[];
+export function lateInformersOf({ snapshots, contents, grants, attributesClasses }: Cluster): Informer<KubeObject>[] {
+  return [snapshots, contents, grants, attributesClasses].filter((informer) => informer !== undefined) as unknown as Informer<KubeObject>[];
 }
 
 export function informersOf(cluster: Cluster): Informer<KubeObject>[] {

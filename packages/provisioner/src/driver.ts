@@ -5,7 +5,7 @@ export interface Driver {
   name: string;
   csi: CsiConnection;
   timeoutMs: number;
-  abilities: { snapshots: boolean; clones: boolean; attach: boolean; topology: boolean; singleNodeMultiWriter: boolean };
+  abilities: { snapshots: boolean; clones: boolean; attach: boolean; topology: boolean; modify: boolean; singleNodeMultiWriter: boolean };
 }
 
 /** @throws Error when the driver cannot make volumes at all */
@@ -28,6 +28,7 @@ export async function connectDriver(csi: CsiConnection, timeoutMs: number, signa
       clones: calls.has(Rpc.CLONE_VOLUME),
       attach: calls.has(Rpc.PUBLISH_UNPUBLISH_VOLUME),
       topology: services.has(Service.VOLUME_ACCESSIBILITY_CONSTRAINTS),
+      modify: calls.has(Rpc.MODIFY_VOLUME),
       singleNodeMultiWriter: calls.has(Rpc.SINGLE_NODE_MULTI_WRITER),
     },
   };

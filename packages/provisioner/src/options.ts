@@ -54,7 +54,7 @@ const definitions = {
   'feature-gates': {
     type: 'map',
     default: {},
-    help: 'CrossNamespaceVolumeDataSource=true|false (false); Topology, VolumeAttributesClass and ReleaseLeaderElectionOnExit are accepted',
+    help: 'CrossNamespaceVolumeDataSource=true|false (false), VolumeAttributesClass=true|false (true); Topology and ReleaseLeaderElectionOnExit are accepted',
   },
 } as const;
 
@@ -67,9 +67,11 @@ export interface ProvisionerOptions {
   /** Set in node-local mode. */
   node: string | undefined;
   crossNamespace: boolean;
+  /** Whether claims' VolumeAttributesClasses are honoured. */
+  attributesClasses: boolean;
 }
 
-// All but CrossNamespaceVolumeDataSource and ReleaseLeaderElectionOnExit are always on here: naming them changes nothing.
+// Topology is always on here: naming it changes nothing.
 const GATES = ['CrossNamespaceVolumeDataSource', 'ReleaseLeaderElectionOnExit', 'Topology', 'VolumeAttributesClass'];
 
 /** @throws FlagError */
@@ -87,5 +89,6 @@ export function checkOptions(parsed: Parsed, env: Readonly<Record<string, string
     component: componentOptions(parsed, gates),
     node: nodeOf(parsed, env),
     crossNamespace: gates['CrossNamespaceVolumeDataSource'] === true,
+    attributesClasses: gates['VolumeAttributesClass'] !== false,
   };
 }

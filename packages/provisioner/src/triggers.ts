@@ -64,5 +64,6 @@ export function connectTriggers(cluster: Cluster, queues: Queues, driver: string
     },
   });
   const granted = ({ metadata }: KubeObject): void => wakeClaims('bySourceNamespace', metadata.namespace ?? '');
+  cluster.attributesClasses?.on({ added: ({ metadata }) => wakeClaims('byAttributesClass', metadata.name ?? '') });
   cluster.grants?.on({ added: granted, updated: granted });
 }

@@ -80,6 +80,7 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
     attachments: driver.abilities.attach,
     topology: driver.abilities.topology,
     grants: options.crossNamespace,
+    attributesClasses: driver.abilities.modify && options.attributesClasses,
   };
   const cluster = createCluster({ client, clock, random, log, interests });
   const queueOf = (name: string): WorkQueue =>

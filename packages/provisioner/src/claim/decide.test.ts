@@ -61,7 +61,7 @@ function seen(change: Partial<SeenClaim> = {}): SeenClaim {
     claim,
     storageClass: aClass,
     driver: DRIVER,
-    abilities: { snapshots: true, clones: true },
+    abilities: { snapshots: true, clones: true, modify: true },
     volumeName: 'pvc-x',
     volume: undefined,
     source: dataSourceOf(claim),
@@ -73,6 +73,8 @@ function seen(change: Partial<SeenClaim> = {}): SeenClaim {
     crossNamespace: false,
     preventModeConversion: true,
     node: undefined,
+    attributesClass: undefined,
+    honoursAttributes: true,
     ...change,
   };
 }
@@ -157,7 +159,7 @@ describe('a claim from a snapshot', () => {
       'blocked',
       /ReferenceGrant/,
     ],
-    ['refuses when the driver cannot', { abilities: { snapshots: false, clones: true } }, 'blocked', /cannot restore snapshots/],
+    ['refuses when the driver cannot', { abilities: { snapshots: false, clones: true, modify: true } }, 'blocked', /cannot restore snapshots/],
   ])('%s', (_name, change, kind, why) => {
     const plan = decideClaim(restoring(change));
     expect(plan.kind).toBe(kind);

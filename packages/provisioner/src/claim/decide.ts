@@ -18,6 +18,7 @@ import {
   type VolumeSnapshotContent,
 } from '@snapshot-stack/api-types';
 import type { DataSource } from '../cluster.ts';
+import type { VolumeAttributesClass } from '../kinds.ts';
 import type { ClaimPlan, Origin } from './plan.ts';
 import { judgeClone, judgeSnapshot } from './source.ts';
 
@@ -28,7 +29,7 @@ export interface SeenClaim {
   claim: PersistentVolumeClaim | undefined;
   storageClass: StorageClass | undefined;
   driver: string;
-  abilities: { snapshots: boolean; clones: boolean };
+  abilities: { snapshots: boolean; clones: boolean; modify: boolean };
   /** The name that this claim's volume gets. */
   volumeName: string;
   /** The volume of that name. */
@@ -44,6 +45,9 @@ export interface SeenClaim {
   preventModeConversion: boolean;
   /** In node-local mode: only claims that were scheduled to this node. */
   node: string | undefined;
+  /** The one that the claim names. */
+  attributesClass: VolumeAttributesClass | undefined;
+  honoursAttributes: boolean;
 }
 
 const settled = (why: string): Extract<ClaimPlan, { kind: 'settled' }> => ({ kind: 'settled', why });
@@ -62,12 +66,12 @@ export function decideClaim(seen: SeenClaim): ClaimPlan {
   if (!isOurs(claim, driver)) return settled(`the claim is not for ${driver}`);
   if (isBeingDeleted(claim)) {
     if (!marked) return settled('the claim is being deleted, and nothing was begun for it');
-    return { kind: 'abandon', claim, storageClass, origin: originForAbandon(seen), saved };
+    return { kind: 'abandon', claim, storageClass, origin: originForAbandon(seen), attributesClass: seen.attributesClass, saved };
   }
   const bound = claim.spec.volumeName ?? '';
   // Bound to a volume that somebody else made, while ours was under way: ours, if the driver made it, must go.
   if (marked && saved === undefined && bound !== '' && bound !== seen.volumeName)
-    return { kind: 'abandon', claim, storageClass, origin: originForAbandon(seen), saved };
+    return { kind: 'abandon', claim, storageClass, origin: originForAbandon(seen), attributesClass: seen.attributesClass, saved };
   if (saved !== undefined || bound !== '') return marked ? { kind: 'unmark', claim } : settled('the claim has its volume');
   if (storageClass === undefined) return { kind: 'waiting', why: `waiting for StorageClass ${claim.spec.storageClassName ?? ''}, which does not exist` };
   if (storageClass.provisioner !== driver) return settled(`the class ${storageClass.metadata.name ?? ''} is of ${storageClass.provisioner}`);
@@ -77,9 +81,11 @@ export function decideClaim(seen: SeenClaim): ClaimPlan {
   if (claim.spec.selector !== undefined) return blocked('the claim has a selector; a volume cannot be made to fit it, only an existing one can');
   const source = judgeSource(seen, claim);
   if (source.kind === 'settled' || source.kind === 'waiting' || source.kind === 'blocked') return source;
+  const attributes = judgeAttributes(seen, claim);
+  if (attributes !== undefined) return attributes;
   if (!marked) return { kind: 'mark', claim };
   if (source.origin !== undefined && !isHeld(source.origin)) return { kind: 'hold', origin: source.origin };
-  return { kind: 'provision', claim, storageClass, origin: source.origin };
+  return { kind: 'provision', claim, storageClass, origin: source.origin, attributesClass: seen.attributesClass };
 }
 
 function isHeld(origin: Origin): boolean {
@@ -104,6 +110,17 @@ function judgeSource(seen: SeenClaim, claim: PersistentVolumeClaim): Judged {
     ? judgeSnapshot({ claim, source, snapshot: seen.snapshot, content: seen.content, driver, preventModeConversion: seen.preventModeConversion })
     : judgeClone({ claim, source, from: seen.sourceClaim, volume: seen.sourceVolume, driver });
   return verdict.kind === 'ok' ? { kind: 'origin', origin: verdict.origin } : verdict;
+}
+
+/** What keeps the claim from the attributes that it asks for; undefined where nothing does. */
+function judgeAttributes({ attributesClass, honoursAttributes, abilities, driver }: SeenClaim, { spec }: PersistentVolumeClaim): ClaimPlan | undefined {
+  const name = spec.volumeAttributesClassName ?? '';
+  if (name === '' || !honoursAttributes) return undefined;
+  if (!abilities.modify)
+    return blocked(`the claim names VolumeAttributesClass ${name}, and the driver ${driver} lacks MODIFY_VOLUME; make a claim without, or use another driver`);
+  if (attributesClass === undefined) return { kind: 'waiting', why: `waiting for VolumeAttributesClass ${name}, which does not exist` };
+  if (attributesClass.driverName !== driver) return blocked(`VolumeAttributesClass ${name} is of the driver ${attributesClass.driverName}, not of ${driver}`);
+  return undefined;
 }
 
 /** Source: https://kubernetes.io/docs/concepts/storage/persistent-volumes/#cross-namespace-data-sources */

@@ -16,6 +16,7 @@ import { done, guarded, isAlreadyExists, type Result } from '@snapshot-stack/run
 import { addFinalizer, removeFinalizer } from '../finalizers.ts';
 import type { Hands } from '../hands.ts';
 import type { EndAttempt } from '../metrics.ts';
+import type { VolumeAttributesClass } from '../kinds.ts';
 import { ParameterError, resolveParameters } from '../parameters.ts';
 import { readSecret } from '../secrets.ts';
 import { CLAIM_FINALIZER, volumeNameFor } from './decide.ts';
@@ -69,6 +70,7 @@ interface Job {
   claim: PersistentVolumeClaim;
   storageClass: StorageClass;
   origin: Origin | undefined;
+  attributesClass: VolumeAttributesClass | undefined;
 }
 
 /** The selected node has no place for the volume yet; the text says why. */
@@ -86,7 +88,7 @@ class NodeGone extends Error {
  * @throws NoPlaceYet, ParameterError, KubeError (a Secret)
  */
 async function prepare(
-  { claim, storageClass, origin }: Job,
+  { claim, storageClass, origin, attributesClass }: Job,
   hands: Hands,
   signal: AbortSignal,
   place: 'selected node' | 'any node' = 'selected node',
@@ -118,6 +120,7 @@ async function prepare(
     parameters,
     secrets: await readSecret(client, parameters.secrets.provisioner, signal),
     origin,
+    attributesClass,
     topology,
     defaultFsType: parsed['default-fstype'],
     extraCreateMetadata: parsed['extra-create-metadata'],
@@ -234,6 +237,7 @@ interface Abandoned {
   claim: PersistentVolumeClaim;
   storageClass: StorageClass | undefined;
   origin: Origin | undefined;
+  attributesClass: VolumeAttributesClass | undefined;
   saved: PersistentVolume | undefined;
 }
 
@@ -241,7 +245,7 @@ interface Abandoned {
  * The claim goes, or has got another volume, and the driver may have a volume for it that nobody knows the id of. CreateVolume is asked once
  * more: by the same name it answers with that volume, which is then deleted. A final refusal means there is none.
  */
-async function abandon({ claim, storageClass, origin, saved }: Abandoned, hands: Hands, signal: AbortSignal): Promise<Result> {
+async function abandon({ claim, storageClass, origin, attributesClass, saved }: Abandoned, hands: Hands, signal: AbortSignal): Promise<Result> {
   const { client, cluster, driver, events, log } = hands;
   const release = async (): Promise<Result> => {
     cluster.claims.cache.remember(await removeFinalizer(client, persistentVolumeClaims, claim, CLAIM_FINALIZER, signal));
@@ -260,7 +264,7 @@ async function abandon({ claim, storageClass, origin, saved }: Abandoned, hands:
   let parts: RequestParts;
   let volume: Volume | undefined;
   try {
-    parts = await prepare({ claim, storageClass, origin }, hands, signal, 'any node');
+    parts = await prepare({ claim, storageClass, origin, attributesClass }, hands, signal, 'any node');
     volume = (await driver.csi.controller.createVolume(createRequest(parts), { timeoutMs: driver.timeoutMs, signal })).volume;
   } catch (error) {
     if (error instanceof ParameterError) return release(); // with these parameters nothing can ever have been asked

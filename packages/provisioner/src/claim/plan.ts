@@ -1,4 +1,5 @@
 // What can be decided about a claim.
+import type { VolumeAttributesClass } from '../kinds.ts';
 import type { PersistentVolume, PersistentVolumeClaim, StorageClass, VolumeSnapshot } from '@snapshot-stack/api-types';
 
 /** Where a new volume's data comes from, at the driver. */
@@ -15,8 +16,21 @@ export type ClaimPlan =
   | { kind: 'mark'; claim: PersistentVolumeClaim }
   /** The source must not go while data is taken from it. */
   | { kind: 'hold'; origin: Origin }
-  | { kind: 'provision'; claim: PersistentVolumeClaim; storageClass: StorageClass; origin: Origin | undefined }
+  | {
+      kind: 'provision';
+      claim: PersistentVolumeClaim;
+      storageClass: StorageClass;
+      origin: Origin | undefined;
+      attributesClass: VolumeAttributesClass | undefined;
+    }
   /** The volume is there and saved: let the claim go its ways. */
   | { kind: 'unmark'; claim: PersistentVolumeClaim }
   /** The claim goes before its volume was saved: what the driver may have made is removed. */
-  | { kind: 'abandon'; claim: PersistentVolumeClaim; storageClass: StorageClass | undefined; origin: Origin | undefined; saved: PersistentVolume | undefined };
+  | {
+      kind: 'abandon';
+      claim: PersistentVolumeClaim;
+      storageClass: StorageClass | undefined;
+      origin: Origin | undefined;
+      attributesClass: VolumeAttributesClass | undefined;
+      saved: PersistentVolume | undefined;
+    };

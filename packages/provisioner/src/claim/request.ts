@@ -19,6 +19,7 @@ import {
   type VolumeCapability,
 } from '@snapshot-stack/csi';
 import type { ClassParameters } from '../parameters.ts';
+import type { VolumeAttributesClass } from '../kinds.ts';
 import type { Origin } from './plan.ts';
 
 export interface RequestParts {
@@ -28,6 +29,7 @@ export interface RequestParts {
   parameters: ClassParameters;
   secrets: Record<string, string>;
   origin: Origin | undefined;
+  attributesClass: VolumeAttributesClass | undefined;
   topology: TopologyRequirement | undefined;
   defaultFsType: string;
   extraCreateMetadata: boolean;
@@ -71,6 +73,7 @@ export function createRequest(parts: RequestParts): Partial<CreateVolumeRequest>
     capacityRange: { requiredBytes: requestedBytes(claim), limitBytes: 0n },
     volumeCapabilities: capabilitiesOf(parts),
     parameters: { ...parameters.forDriver, ...(parts.extraCreateMetadata ? metadata : {}) },
+    mutableParameters: parts.attributesClass?.parameters ?? {},
     secrets,
     volumeContentSource:
       origin === undefined
@@ -101,6 +104,16 @@ function affinityOf(volume: Volume): { required: { nodeSelectorTerms: NodeSelect
   return terms.length === 0 ? undefined : { required: { nodeSelectorTerms: terms } };
 }
 
+/** For whoever modifies the volume later: there is no field for this secret. */
+function modifySecretOf({ secrets }: ClassParameters): Record<string, string> {
+  const secret = secrets['controller-modify'];
+  if (secret === undefined) return {};
+  return {
+    'volume.kubernetes.io/controller-modify-secret-name': secret.name ?? '',
+    'volume.kubernetes.io/controller-modify-secret-namespace': secret.namespace ?? '',
+  };
+}
+
 /** The PersistentVolume to save, complete: nothing is added to it later. */
 export function volumeObject(parts: VolumeParts): PersistentVolume {
   const { claim, storageClass, name, parameters, volume, driver } = parts;
@@ -125,6 +138,7 @@ export function volumeObject(parts: VolumeParts): PersistentVolume {
         [Annotation.provisionedBy]: driver,
         'volume.kubernetes.io/provisioner-deletion-secret-name': secrets.provisioner?.name ?? '',
         'volume.kubernetes.io/provisioner-deletion-secret-namespace': secrets.provisioner?.namespace ?? '',
+        ...modifySecretOf(parameters),
       },
       ...(deletes ? { finalizers: [Finalizer.provisionedVolume] } : {}),
     },
@@ -134,6 +148,7 @@ export function volumeObject(parts: VolumeParts): PersistentVolume {
       persistentVolumeReclaimPolicy: storageClass.reclaimPolicy ?? 'Delete',
       storageClassName: storageClass.metadata.name ?? '',
       volumeMode: claim.spec.volumeMode ?? 'Filesystem',
+      ...(parts.attributesClass === undefined ? {} : { volumeAttributesClassName: parts.attributesClass.metadata.name ?? '' }),
       ...(storageClass.mountOptions === undefined ? {} : { mountOptions: storageClass.mountOptions }),
       claimRef: {
         apiVersion: 'v1',

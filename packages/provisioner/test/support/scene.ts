@@ -88,11 +88,11 @@ export class Scene implements AsyncDisposable {
   }
 
   /** With API server, driver, the cluster around claims, and the classes `sc` and `disk`. */
-  static async start({ crds = [] }: { crds?: object[] } = {}): Promise<Scene> {
+  static async start({ crds = [], driverArgs = [] }: { crds?: object[]; driverArgs?: string[] } = {}): Promise<Scene> {
     const dir = await mkdtemp(join(tmpdir(), 'provisioner-scene-'));
     const api = await startApiServer({ crds: [...snapshotCrds(), ...crds] });
     const args = [`--endpoint=unix://${join(dir, 'csi.sock')}`, `--nodeid=${NODE}`, `--statedir=${join(dir, 'state')}`, `--drivername=${DRIVER}`];
-    const driver = await startDriver(driverFlags.parse([...args, '--enable-controller-modify-volume'], {}), log);
+    const driver = await startDriver(driverFlags.parse([...args, '--enable-controller-modify-volume', ...driverArgs], {}), log);
     const scene = new Scene(dir, api, driver);
     await scene.#startCluster();
     await scene.client.create(storageClasses, { metadata: { name: 'sc' }, provisioner: DRIVER });
