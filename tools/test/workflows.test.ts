@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { HELM_PIN } from '../src/charts/helm.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const dir = join(root, '.github/workflows');
@@ -15,7 +16,7 @@ const hasGo = spawnSync(GO, ['version'], { stdio: 'ignore' }).status === 0;
 
 interface Workflow {
   permissions?: Record<string, string>;
-  jobs: Record<string, { 'timeout-minutes'?: number; needs?: string; steps: { uses?: string; run?: string }[] }>;
+  jobs: Record<string, { 'timeout-minutes'?: number; needs?: string; steps: { uses?: string; run?: string; with?: Record<string, unknown> }[] }>;
 }
 
 describe.each(names)('%s', (name) => {
@@ -27,6 +28,11 @@ describe.each(names)('%s', (name) => {
   it('names a version of every action', () => {
     const unpinned = steps.flatMap(({ uses }) => (uses === undefined || /@v?\d/.test(uses) ? [] : [uses]));
     expect(unpinned).toEqual([]);
+  });
+
+  it('installs the Helm that the charts are tested with', () => {
+    const installed = steps.flatMap((step) => (step.uses?.startsWith('azure/setup-helm@') === true ? [step.with?.['version']] : []));
+    expect(installed.filter((version) => version !== HELM_PIN.version)).toEqual([]);
   });
 
   it('runs scripts that exist', () => {
