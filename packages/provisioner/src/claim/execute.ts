@@ -99,13 +99,12 @@ async function prepare(
   const parameters = resolveParameters(storageClass.parameters ?? {}, claim, name);
   let topology: RequestParts['topology'];
   if (cluster.nodes !== undefined && cluster.csiNodes !== undefined) {
-    const csiNodes = cluster.csiNodes.cache;
     const result = topologyFor({
       driver: driver.name,
       claim,
       storageClass,
       nodes: cluster.nodes.cache.list(),
-      csiNodeOf: (node) => csiNodes.get(node),
+      csiNodes: cluster.csiNodes.cache.list(),
       strict: parsed['strict-topology'],
       immediate: parsed['immediate-topology'],
     });
