@@ -1,5 +1,6 @@
 // What executing a plan needs.
 import type { Client, Clock, EventRecorder, Log } from '@snapshot-stack/runtime';
+import type { Bids } from './claim/bids.ts';
 import type { Cluster } from './cluster.ts';
 import type { Driver } from './driver.ts';
 import type { ProvisionerMetrics } from './metrics.ts';
@@ -13,6 +14,8 @@ export interface Hands {
   clock: Clock;
   log: Log;
   metrics: ProvisionerMetrics;
+  /** In node-local mode: whose turn it is to take a claim. */
+  bids: Bids;
   options: ProvisionerOptions;
   /** Of this process, written into the volumes that it makes. */
   identity: string;

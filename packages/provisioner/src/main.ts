@@ -17,7 +17,7 @@ async function start(options: ProvisionerOptions, { client, log, metrics, host, 
   atEnd(() => csi.close());
   waitsFor(`the CSI driver on ${address}`);
   await waitUntilReady(csi, { timeoutMs, signal, onWaiting: (why) => log.warn('still waiting for the CSI driver', { address, why }) });
-  const driver = await connectDriver(csi, timeoutMs, signal);
+  const driver = await connectDriver(csi, timeoutMs, signal, options.node !== undefined);
   operations.driverName = driver.name;
   log.info('the CSI driver is ready', { driver: driver.name, ...driver.abilities });
   const provisioner = createProvisioner({ client, driver, options, clock: systemClock, random: Math.random, log, metrics, host });

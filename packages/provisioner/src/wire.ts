@@ -21,6 +21,7 @@ import {
   type Random,
   type Result,
 } from '@snapshot-stack/runtime';
+import { Bids } from './claim/bids.ts';
 import { decideClaim } from './claim/decide.ts';
 import { executeClaim } from './claim/execute.ts';
 import { observeClaim } from './claim/observe.ts';
@@ -89,7 +90,8 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
   connectTriggers(cluster, queues, driver.name);
   const identity = `${clock.now()}-${Math.floor(random() * 10_000)}-${driver.name}${options.node === undefined ? '' : `-${options.node}`}`;
   const events = createEventRecorder({ client, component: `${driver.name}_${host}`, clock, log });
-  const hands: Hands = { client, cluster, driver, events, clock, log, metrics: provisionerMetrics(metrics, clock), options, identity };
+  const bids = new Bids({ baseMs: parsed['node-deployment-base-delay'], maxMs: parsed['node-deployment-max-delay'], clock, random });
+  const hands: Hands = { bids, client, cluster, driver, events, clock, log, metrics: provisionerMetrics(metrics, clock), options, identity };
   const controllers = [
     new Controller({
       name: 'claim',
@@ -100,6 +102,7 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
         const seen = await observeClaim(key, hands, signal);
         const plan = decideClaim(seen);
         log.debug('decided', { key, plan: plan.kind, ...('why' in plan ? { why: plan.why } : {}) });
+        if (plan.kind !== 'own') bids.forget(key);
         return executeClaim(plan, hands, seen.claim, signal);
       },
     }),
@@ -113,6 +116,7 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
           volume: cluster.volumes.cache.get(key),
           driver: driver.name,
           attachments: cluster.attachments?.cache.byIndex('byVolume', key) ?? [],
+          place: options.node === undefined ? undefined : driver.place,
         });
         log.debug('decided', { key, plan: plan.kind, ...('why' in plan ? { why: plan.why } : {}) });
         return executeVolume(plan, hands, signal);

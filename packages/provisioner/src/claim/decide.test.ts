@@ -1,6 +1,7 @@
 import {
   Annotation,
   Finalizer,
+  Label,
   type PersistentVolume,
   type PersistentVolumeClaim,
   type StorageClass,
@@ -73,6 +74,8 @@ function seen(change: Partial<SeenClaim> = {}): SeenClaim {
     crossNamespace: false,
     preventModeConversion: true,
     node: undefined,
+    labels: {},
+    nodeTakesImmediate: true,
     attributesClass: undefined,
     honoursAttributes: true,
     ...change,
@@ -191,6 +194,27 @@ describe('a claim from a snapshot', () => {
     const claim = aClaim({ dataSourceRef: { apiGroup: 'example.com', kind: 'Backup', name: 'b' } });
     expect(decideClaim(seen({ claim }))).toMatchObject({ kind: 'settled', why: expect.stringContaining('populator') as string });
   });
+});
+
+describe('on one node of several', () => {
+  const here = { node: 'here', labels: { host: 'here' } };
+  const at = (node: string) => ({ annotations: { [Annotation.storageProvisioner]: DRIVER, [Annotation.selectedNode]: node } });
+  const managedBy = (node: string): VolumeSnapshotContent => {
+    const content = aContent();
+    return { ...content, metadata: { ...content.metadata, labels: { [Label.managedBy]: node } } };
+  };
+  it.each<[string, SeenClaim, string]>([
+    ['a claim that is bound at once is taken', seen(here), 'own'],
+    ['it is left alone where the flag says so', seen({ ...here, nodeTakesImmediate: false }), 'settled'],
+    ['a claim that was taken for this node is worked on', seen({ ...here, claim: aClaim({}, at('here')) }), 'mark'],
+    ['a snapshot of this node is restored here', restoring({ ...here, claim: aClaim(fromSnapshot), content: managedBy('here') }), 'own'],
+    ['a snapshot of another node is restored there', restoring({ ...here, claim: aClaim(fromSnapshot), content: managedBy('there') }), 'settled'],
+    [
+      'the volume of a deleted claim of another node is left to that node',
+      seen({ ...here, claim: aClaim({}, { ...at('there'), ...marked, deletionTimestamp: 'now' }) }),
+      'settled',
+    ],
+  ])('%s', (_name, world, kind) => expect(decideClaim(world).kind).toBe(kind));
 });
 
 describe('a clone', () => {

@@ -9,6 +9,7 @@
 import {
   Annotation,
   Finalizer,
+  Label,
   hasFinalizer,
   isBeingDeleted,
   type PersistentVolume,
@@ -17,6 +18,7 @@ import {
   type VolumeSnapshot,
   type VolumeSnapshotContent,
 } from '@snapshot-stack/api-types';
+import { isReachable } from '../volume/affinity.ts';
 import type { DataSource } from '../cluster.ts';
 import type { VolumeAttributesClass } from '../kinds.ts';
 import type { ClaimPlan, Origin } from './plan.ts';
@@ -43,8 +45,12 @@ export interface SeenClaim {
   sourceGranted: boolean;
   crossNamespace: boolean;
   preventModeConversion: boolean;
-  /** In node-local mode: only claims that were scheduled to this node. */
+  /** In node-local mode: only claims that were scheduled to this node, or taken for it. */
   node: string | undefined;
+  /** The labels of the place that this node's volumes are at. */
+  labels: Readonly<Record<string, string>>;
+  /** In node-local mode: claims that are bound at once are taken too. */
+  nodeTakesImmediate: boolean;
   /** The one that the claim names. */
   attributesClass: VolumeAttributesClass | undefined;
   honoursAttributes: boolean;
@@ -64,6 +70,9 @@ export function decideClaim(seen: SeenClaim): ClaimPlan {
   const marked = hasFinalizer(claim, CLAIM_FINALIZER);
   const saved = volume !== undefined && volume.spec.claimRef?.uid === claim.metadata.uid ? volume : undefined;
   if (!isOurs(claim, driver)) return settled(`the claim is not for ${driver}`);
+  const selected = claim.metadata.annotations?.[Annotation.selectedNode] ?? '';
+  // Before anything else: its volume, if there is one, is at that node's driver, and this one knows nothing of it.
+  if (seen.node !== undefined && selected !== '' && selected !== seen.node) return settled(`the claim is for node ${selected}, not for ${seen.node}`);
   if (isBeingDeleted(claim)) {
     if (!marked) return settled('the claim is being deleted, and nothing was begun for it');
     return { kind: 'abandon', claim, storageClass, origin: originForAbandon(seen), attributesClass: seen.attributesClass, saved };
@@ -75,9 +84,14 @@ export function decideClaim(seen: SeenClaim): ClaimPlan {
   if (saved !== undefined || bound !== '') return marked ? { kind: 'unmark', claim } : settled('the claim has its volume');
   if (storageClass === undefined) return { kind: 'waiting', why: `waiting for StorageClass ${claim.spec.storageClassName ?? ''}, which does not exist` };
   if (storageClass.provisioner !== driver) return settled(`the class ${storageClass.metadata.name ?? ''} is of ${storageClass.provisioner}`);
-  const selected = claim.metadata.annotations?.[Annotation.selectedNode] ?? '';
   if (storageClass.volumeBindingMode === 'WaitForFirstConsumer' && selected === '') return settled('a pod that uses the claim has to be scheduled first');
-  if (seen.node !== undefined && selected !== seen.node) return settled(`the claim is for node ${selected || 'none yet'}, not for ${seen.node}`);
+  if (seen.node !== undefined && selected === '') {
+    const elsewhere = sourceElsewhere(seen);
+    if (elsewhere !== undefined) return settled(elsewhere);
+    return seen.nodeTakesImmediate
+      ? { kind: 'own', claim, storageClass, node: seen.node }
+      : settled('the claim has no node yet, and none is to be taken for it');
+  }
   if (claim.spec.selector !== undefined) return blocked('the claim has a selector; a volume cannot be made to fit it, only an existing one can');
   const source = judgeSource(seen, claim);
   if (source.kind === 'settled' || source.kind === 'waiting' || source.kind === 'blocked') return source;
@@ -110,6 +124,15 @@ function judgeSource(seen: SeenClaim, claim: PersistentVolumeClaim): Judged {
     ? judgeSnapshot({ claim, source, snapshot: seen.snapshot, content: seen.content, driver, preventModeConversion: seen.preventModeConversion })
     : judgeClone({ claim, source, from: seen.sourceClaim, volume: seen.sourceVolume, driver });
   return verdict.kind === 'ok' ? { kind: 'origin', origin: verdict.origin } : verdict;
+}
+
+/** Node-local: a snapshot or volume of another node's driver can be read only there. */
+function sourceElsewhere({ source, content, sourceVolume, node, labels }: SeenClaim): string | undefined {
+  const of = content?.metadata.labels?.[Label.managedBy];
+  if (source?.kind === 'VolumeSnapshot' && of !== undefined && node !== of) return `its snapshot is at node ${of}, whose provisioner takes the claim`;
+  if (source?.kind === 'PersistentVolumeClaim' && sourceVolume !== undefined && !isReachable(sourceVolume, labels))
+    return 'the volume to clone is at another node, whose provisioner takes the claim';
+  return undefined;
 }
 
 /** What keeps the claim from the attributes that it asks for; undefined where nothing does. */

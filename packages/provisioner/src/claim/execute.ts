@@ -22,6 +22,7 @@ import { readSecret } from '../secrets.ts';
 import { CLAIM_FINALIZER, volumeNameFor } from './decide.ts';
 import type { ClaimPlan, Origin } from './plan.ts';
 import { createRequest, requestedBytes, volumeObject, type RequestParts } from './request.ts';
+import { own } from './own.ts';
 import { topologyFor } from './topology.ts';
 
 /** The next pass goes on at once, from what this one has written. */
@@ -44,6 +45,8 @@ export async function executeClaim(plan: ClaimPlan, hands: Hands, claim: Persist
           plan.why,
         );
       return done;
+    case 'own':
+      return own(plan, hands, signal);
     case 'mark':
       cluster.claims.cache.remember(await addFinalizer(client, persistentVolumeClaims, plan.claim, CLAIM_FINALIZER, signal));
       return again;
@@ -134,9 +137,10 @@ async function confirmGone(node: string, { client }: Hands, signal: AbortSignal)
   throw new NodeGone(`node ${node}, which the scheduler selected, is not there any more; it is asked to select another`);
 }
 
-/** Has the scheduler choose a node anew. */
-async function reschedule(claim: PersistentVolumeClaim, { client, cluster }: Hands, signal: AbortSignal): Promise<void> {
-  const patch = guarded(claim, { metadata: { annotations: { [Annotation.selectedNode]: null } } });
+/** Has the scheduler, or in node-local mode another node, choose anew. @param unmark it is sure that the driver has no volume for the claim */
+async function reschedule(claim: PersistentVolumeClaim, { client, cluster }: Hands, signal: AbortSignal, { unmark = false } = {}): Promise<void> {
+  const finalizers = claim.metadata.finalizers?.filter((one) => one !== CLAIM_FINALIZER);
+  const patch = guarded(claim, { metadata: { annotations: { [Annotation.selectedNode]: null }, ...(unmark ? { finalizers } : {}) } });
   const { name = '', namespace } = claim.metadata;
   cluster.claims.cache.remember(await client.patch(persistentVolumeClaims, { name, namespace }, patch, { signal }));
 }
@@ -187,7 +191,8 @@ async function afterFailure(error: CsiError, claim: PersistentVolumeClaim, hands
   const selected = claim.metadata.annotations?.[Annotation.selectedNode] !== undefined;
   if (error.code === 'RESOURCE_EXHAUSTED' && selected) {
     // No room on this node: the scheduler shall choose another.
-    await reschedule(claim, hands, signal);
+    await reschedule(claim, hands, signal, { unmark: true });
+    return done;
   }
   if (error.code === 'INVALID_ARGUMENT') return { kind: 'after', ms: INFEASIBLE_RETRY_MS, why: `the driver refuses the request: ${error.message}` };
   return { kind: 'retry', why: error.message, error };

@@ -30,6 +30,8 @@ export async function observeClaim(key: string, hands: Hands, signal: AbortSigna
     crossNamespace: options.crossNamespace,
     preventModeConversion: parsed['prevent-volume-mode-conversion'],
     node: options.node,
+    labels: driver.place,
+    nodeTakesImmediate: parsed['node-deployment-immediate-binding'],
     attributesClass: cluster.attributesClasses?.cache.get(claim?.spec.volumeAttributesClassName ?? ''),
     honoursAttributes: options.attributesClasses,
   };

@@ -12,6 +12,8 @@ export type ClaimPlan =
   | { kind: 'waiting'; why: string }
   /** Impossible until somebody changes something; the sentence says who and what. */
   | { kind: 'blocked'; why: string }
+  /** Node-local: nobody has taken the claim yet, and this node may. */
+  | { kind: 'own'; claim: PersistentVolumeClaim; storageClass: StorageClass; node: string }
   /** Before the driver is asked: the claim must not go unnoticed while a volume may exist for it. */
   | { kind: 'mark'; claim: PersistentVolumeClaim }
   /** The source must not go while data is taken from it. */

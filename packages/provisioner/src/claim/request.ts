@@ -37,6 +37,8 @@ export interface RequestParts {
   singleNodeMultiWriter: boolean;
 }
 
+export type CapabilityParts = Pick<RequestParts, 'claim' | 'storageClass' | 'parameters' | 'defaultFsType' | 'singleNodeMultiWriter'>;
+
 function modeOf(mode: AccessMode, precise: boolean): (typeof Mode)[keyof typeof Mode] {
   switch (mode) {
     case 'ReadWriteOnce':
@@ -50,7 +52,8 @@ function modeOf(mode: AccessMode, precise: boolean): (typeof Mode)[keyof typeof 
   }
 }
 
-function capabilitiesOf({ claim, storageClass, parameters, defaultFsType, singleNodeMultiWriter }: RequestParts): VolumeCapability[] {
+/** What the volume has to serve for: one entry for each access mode of the claim. */
+export function capabilitiesOf({ claim, storageClass, parameters, defaultFsType, singleNodeMultiWriter }: CapabilityParts): VolumeCapability[] {
   const mount = { fsType: parameters.fsType ?? defaultFsType, mountFlags: storageClass.mountOptions ?? [], volumeMountGroup: '' };
   const accessType: VolumeCapability['accessType'] = claim.spec.volumeMode === 'Block' ? { $case: 'block', value: {} } : { $case: 'mount', value: mount };
   return (claim.spec.accessModes ?? []).map((mode) => ({ accessType, accessMode: { mode: modeOf(mode, singleNodeMultiWriter) } }));

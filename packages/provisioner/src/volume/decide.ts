@@ -1,6 +1,7 @@
 // What to do about one PersistentVolume of ours: hold it while its data must not be forgotten, delete its data
 // when its claim has gone and its policy says so. Pure.
 import { Annotation, Finalizer, hasFinalizer, isBeingDeleted, type PersistentVolume, type VolumeAttachment } from '@snapshot-stack/api-types';
+import { isReachable } from './affinity.ts';
 
 export type VolumePlan =
   | { kind: 'settled'; why: string }
@@ -15,6 +16,8 @@ export interface SeenVolume {
   volume: PersistentVolume | undefined;
   driver: string;
   attachments: readonly VolumeAttachment[];
+  /** In node-local mode: the labels of the place that this driver's volumes are at. */
+  place: Readonly<Record<string, string>> | undefined;
 }
 
 export function isOurVolume(volume: PersistentVolume, driver: string): boolean {
@@ -22,9 +25,10 @@ export function isOurVolume(volume: PersistentVolume, driver: string): boolean {
   return by === driver && volume.spec.csi?.driver === driver;
 }
 
-export function decideVolume({ volume, driver, attachments }: SeenVolume): VolumePlan {
+export function decideVolume({ volume, driver, attachments, place }: SeenVolume): VolumePlan {
   if (volume === undefined) return { kind: 'settled', why: 'the volume is gone' };
   if (!isOurVolume(volume, driver)) return { kind: 'settled', why: `the volume was not made by ${driver}` };
+  if (place !== undefined && !isReachable(volume, place)) return { kind: 'settled', why: 'the volume is at another node, whose provisioner sees to it' };
   const held = hasFinalizer(volume, Finalizer.provisionedVolume);
   const phase = volume.status?.phase ?? 'Pending';
   if (volume.spec.persistentVolumeReclaimPolicy !== 'Delete')

@@ -5,7 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  csiNodes,
   events,
+  nodes,
   persistentVolumeClaims,
   persistentVolumes,
   snapshotCrds,
@@ -23,7 +25,7 @@ import { startApiServer, type ApiServer } from '@snapshot-stack/apiserver';
 import { connectCsi, type CsiConnection } from '@snapshot-stack/csi';
 import { connectDriver as connectSnapshotterDriver, createSnapshotter } from '@snapshot-stack/csi-snapshotter';
 import { startDevCluster, type DevCluster } from '@snapshot-stack/devcluster';
-import { flags as driverFlags, startDriver, type RunningDriver } from '@snapshot-stack/hostpath-driver';
+import { TOPOLOGY_KEY, flags as driverFlags, startDriver, type RunningDriver } from '@snapshot-stack/hostpath-driver';
 import { checkOptions, connectDriver, createProvisioner, flags } from '@snapshot-stack/provisioner';
 import {
   createClient,
@@ -53,6 +55,7 @@ export interface Running {
 export interface ProvisionerStart {
   args?: readonly string[];
   env?: Record<string, string>;
+  socket?: string;
   hooks?: ClientHooks;
 }
 
@@ -71,6 +74,7 @@ export class Scene implements AsyncDisposable {
   readonly csi: CsiConnection;
   readonly #dir: string;
   readonly #driver: RunningDriver;
+  readonly #furtherDrivers: RunningDriver[] = [];
   readonly #running = new Set<Running>();
   readonly #end = new AbortController();
   #cluster: DevCluster | undefined;
@@ -109,6 +113,17 @@ export class Scene implements AsyncDisposable {
     await this.#cluster.ready;
   }
 
+  /** A further node with a driver of its own, and nothing else. Resolves with its socket. */
+  async addNode(name: string, driverArgs: readonly string[] = []): Promise<string> {
+    const socket = join(this.#dir, `${name}.sock`);
+    const args = [`--endpoint=unix://${socket}`, `--nodeid=${name}`, `--statedir=${join(this.#dir, name)}`, `--drivername=${DRIVER}`];
+    this.#furtherDrivers.push(await startDriver(driverFlags.parse([...args, ...driverArgs], {}), log));
+    await this.client.create(nodes, { metadata: { name, labels: { [TOPOLOGY_KEY]: name } } });
+    const drivers = [{ name: DRIVER, nodeID: name, topologyKeys: [TOPOLOGY_KEY] }];
+    await this.client.create(csiNodes, { metadata: { name }, spec: { drivers } });
+    return socket;
+  }
+
   /** The controller and the sidecar that make snapshots. */
   async startSnapshots(): Promise<void> {
     const controller = createClient(this.api.adminConnection, { userAgent: 'snapshot-controller/test' });
@@ -127,11 +142,11 @@ export class Scene implements AsyncDisposable {
     });
   }
 
-  async startProvisioner({ args = [], env = {}, hooks = {} }: ProvisionerStart = {}): Promise<Running> {
+  async startProvisioner({ args = [], env = {}, hooks = {}, socket = this.#socket }: ProvisionerStart = {}): Promise<Running> {
     const client = createClient(this.api.adminConnection, { userAgent: 'csi-provisioner/test' });
-    const csi = connectCsi({ endpoint: this.#socket });
-    const driver = await connectDriver(csi, 5_000, this.#end.signal);
+    const csi = connectCsi({ endpoint: socket });
     const options = checkOptions(flags.parse(['--retry-interval-start=20ms', '--retry-interval-max=200ms', '--worker-threads=4', ...args], {}), env);
+    const driver = await connectDriver(csi, 5_000, this.#end.signal, options.node !== undefined);
     const metrics = createMetrics();
     const parts = { client: wrapClient(client, hooks), driver, options, clock: systemClock, random: Math.random, log, metrics, host: 'test' };
     return this.#run(createProvisioner(parts), metrics, () => {
@@ -162,7 +177,7 @@ export class Scene implements AsyncDisposable {
     await this.#cluster?.stopped;
     this.client.close();
     this.csi.close();
-    await this.#driver.close();
+    await Promise.all([this.#driver, ...this.#furtherDrivers].map((driver) => driver.close()));
     await this.api.stop();
     await rm(this.#dir, { recursive: true, force: true });
   }
