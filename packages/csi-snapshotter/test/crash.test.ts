@@ -230,6 +230,32 @@ describe('a snapshot that is deleted while it is being made', () => {
     expect(await deleteAtEveryMoment(scene)).toBeGreaterThan(6);
   }, 60_000);
 
+  test('looked at once more before its cache shows that it is gone, creates nothing', async () => {
+    await using scene = await Scene.start({ readyAfter: 3, listSnapshots: false });
+    await scene.addClass('fast');
+    await scene.addBoundClaim('data');
+    scene.startController();
+    let timesLetGo = 0;
+    const sidecar = await scene.startSidecar({
+      after: (call) => {
+        const isLast = call.verb === 'patch' && call.resource === 'volumesnapshotcontents' && JSON.stringify(call.body).includes('"finalizers":[]');
+        if (!isLast) return;
+        // Any event may bring the key back now, before the watch has told that the content is gone.
+        sidecar.part.queue.add(call.ref?.name ?? '');
+        timesLetGo++;
+      },
+    });
+    scene.driver.after = () => scene.delete(volumeSnapshots, 'gone').catch(() => {});
+    await scene.snapshotOf('data', 'gone', 'fast');
+    await scene.untilGone(volumeSnapshots, 'gone');
+    expect(timesLetGo).toBe(1);
+    await sidecar.stop();
+    expect(scene.driver.calls.map(({ method }) => method).lastIndexOf('CreateSnapshot')).toBeLessThan(
+      scene.driver.calls.map(({ method }) => method).indexOf('DeleteSnapshot'),
+    );
+    expect([...scene.driver.snapshots.values()]).toEqual([]);
+  }, 20_000);
+
   test.each([false, true])('while its driver takes longer than the timeout (sidecar restarted: %s) leaves nothing behind', async (restarted) => {
     await using scene = await prepare();
     // The driver goes on with what its caller has given up.
