@@ -4,7 +4,8 @@ import type { AccessRule } from '@snapshot-stack/runtime';
 
 const WATCH = ['list', 'watch'];
 
-export function accessNeeded({ crossNamespace }: { crossNamespace: boolean }): AccessRule[] {
+/** @param wants.capacity set with --enable-capacity: its rules are for a Role in that namespace */
+export function accessNeeded({ crossNamespace, capacity }: { crossNamespace: boolean; capacity?: { namespace: string } | undefined }): AccessRule[] {
   return [
     { group: '', resource: 'persistentvolumes', verbs: [...WATCH, 'get', 'create', 'patch', 'delete'] },
     { group: '', resource: 'persistentvolumeclaims', verbs: [...WATCH, 'patch'] },
@@ -17,5 +18,14 @@ export function accessNeeded({ crossNamespace }: { crossNamespace: boolean }): A
     { group: 'snapshot.storage.k8s.io', resource: 'volumesnapshots', verbs: [...WATCH, 'patch'] },
     { group: 'snapshot.storage.k8s.io', resource: 'volumesnapshotcontents', verbs: WATCH },
     ...(crossNamespace ? [{ group: 'gateway.networking.k8s.io', resource: 'referencegrants', verbs: WATCH }] : []),
+    ...(capacity === undefined ? [] : capacityAccess(capacity)),
+  ];
+}
+
+function capacityAccess({ namespace }: { namespace: string }): AccessRule[] {
+  return [
+    { group: 'storage.k8s.io', resource: 'csistoragecapacities', namespace, verbs: [...WATCH, 'create', 'patch', 'delete'] },
+    { group: '', resource: 'pods', namespace, verbs: ['get'] },
+    { group: 'apps', resource: 'replicasets', namespace, verbs: ['get'] },
   ];
 }

@@ -42,11 +42,15 @@ const definitions = {
   'node-deployment-immediate-binding': { type: 'bool', default: true, help: 'With --node-deployment, also take claims that are bound at once' },
   'node-deployment-base-delay': { type: 'duration', default: 20_000, help: 'Longest first wait before such a claim is taken; doubles with each try' },
   'node-deployment-max-delay': { type: 'duration', default: 60_000, help: 'Longest wait before such a claim is taken' },
-  'enable-capacity': { type: 'bool', default: false, help: 'Not supported: must be false' },
-  'capacity-threads': { type: 'int', default: 1, help: 'Accepted for compatibility' },
-  'capacity-poll-interval': { type: 'duration', default: 60_000, help: 'Accepted for compatibility' },
-  'capacity-for-immediate-binding': { type: 'bool', default: false, help: 'Accepted for compatibility' },
-  'capacity-ownerref-level': { type: 'int', default: 1, help: 'Accepted for compatibility' },
+  'enable-capacity': { type: 'bool', default: false, help: 'Publish CSIStorageCapacity objects, by which the scheduler avoids full nodes' },
+  'capacity-threads': { type: 'int', default: 1, help: 'CSIStorageCapacity objects that are worked on at a time' },
+  'capacity-poll-interval': { type: 'duration', default: 60_000, help: 'How often the driver is asked for its capacity even without a change' },
+  'capacity-for-immediate-binding': { type: 'bool', default: false, help: 'Publish it also for classes whose claims are bound at once' },
+  'capacity-ownerref-level': {
+    type: 'int',
+    default: 1,
+    help: 'Owner of the objects: -1 nobody, 0 the pod in POD_NAME and NAMESPACE, 1 who made the pod, 2 who made that',
+  },
   'kube-api-capacity-qps': { type: 'float', default: 0, help: 'Accepted for compatibility' },
   'kube-api-capacity-burst': { type: 'int', default: 0, help: 'Accepted for compatibility' },
   'metrics-address': { type: 'string', default: '', help: 'Address of the HTTP server', deprecated: 'use --http-endpoint' },
@@ -67,6 +71,8 @@ export interface ProvisionerOptions {
   /** Set in node-local mode. */
   node: string | undefined;
   crossNamespace: boolean;
+  /** Set with --enable-capacity. */
+  capacity: CapacityOptions | undefined;
   /** Whether claims' VolumeAttributesClasses are honoured. */
   attributesClasses: boolean;
 }
@@ -74,20 +80,35 @@ export interface ProvisionerOptions {
 // Topology is always on here: naming it changes nothing.
 const GATES = ['CrossNamespaceVolumeDataSource', 'ReleaseLeaderElectionOnExit', 'Topology', 'VolumeAttributesClass'];
 
+/** Where CSIStorageCapacity objects are kept, and by which pod. */
+export interface CapacityOptions {
+  namespace: string;
+  podName: string;
+}
+
+function capacityOptions(parsed: Parsed, env: Readonly<Record<string, string | undefined>>): CapacityOptions | undefined {
+  if (!parsed['enable-capacity']) return undefined;
+  const level = parsed['capacity-ownerref-level'];
+  const { NAMESPACE: namespace = '', POD_NAME: podName = '' } = env;
+  if (level > 2) throw new FlagError(`--capacity-ownerref-level=${level} is above 2, the owner of the pod's owner`);
+  if (namespace === '') throw new FlagError('--enable-capacity needs the environment variable NAMESPACE: where CSIStorageCapacity objects are kept');
+  if (podName === '' && level >= 0)
+    throw new FlagError('--enable-capacity needs the environment variable POD_NAME, to find the owner of its objects; or --capacity-ownerref-level=-1');
+  if (parsed['capacity-poll-interval'] <= 0) throw new FlagError('--capacity-poll-interval must be above 0');
+  return { namespace, podName };
+}
+
 /** @throws FlagError */
 export function checkOptions(parsed: Parsed, env: Readonly<Record<string, string | undefined>>): ProvisionerOptions {
   const gates = checkedGates(parsed['feature-gates'], GATES);
   checkedNaming('volume', parsed['volume-name-prefix'], parsed['volume-name-uuid-length']);
-  if (parsed['enable-capacity'])
-    throw new FlagError(
-      '--enable-capacity is not supported by this provisioner; leave it out: without CSIStorageCapacity objects the scheduler tries nodes in turn',
-    );
   checkWorkFlags(parsed);
   if (parsed.timeout <= 0) throw new FlagError('--timeout must be above 0');
   return {
     parsed,
     component: componentOptions(parsed, gates),
     node: nodeOf(parsed, env),
+    capacity: capacityOptions(parsed, env),
     crossNamespace: gates['CrossNamespaceVolumeDataSource'] === true,
     attributesClasses: gates['VolumeAttributesClass'] !== false,
   };

@@ -21,6 +21,7 @@ import {
   type Random,
   type Result,
 } from '@snapshot-stack/runtime';
+import { createCapacity } from './capacity/wire.ts';
 import { Bids } from './claim/bids.ts';
 import { decideClaim } from './claim/decide.ts';
 import { executeClaim } from './claim/execute.ts';
@@ -130,6 +131,7 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
       reconcile: (key, signal) => reconcileHold(key, hands, signal),
     }),
   ];
+  const capacity = options.capacity === undefined ? undefined : createCapacity({ ...parts, cluster, capacity: options.capacity });
   let ready = false;
   return {
     cluster,
@@ -158,7 +160,7 @@ export function createProvisioner(parts: ProvisionerParts): Provisioner {
         for (const snapshot of cluster.snapshots?.cache.list() ?? [])
           if (hasFinalizer(snapshot, Finalizer.snapshotBeingRestored)) queues.holds.add(`snapshot:${keyOf(snapshot)}`);
       });
-      await Promise.all([...controllers.map((controller) => controller.run(signal)), ...watching, sweeping]);
+      await Promise.all([...controllers.map((controller) => controller.run(signal)), ...watching, sweeping, capacity?.run(signal)]);
       ready = false;
       await events.flush(EVENTS_FLUSH_MS);
     },

@@ -20,7 +20,7 @@ export type TopologyResult =
   | { kind: 'gone'; node: string };
 
 /** What the driver calls the places of this node; undefined where it is not registered. */
-function keysOf(csiNode: CsiNode | undefined, driver: string): readonly string[] | undefined {
+export function keysOf(csiNode: CsiNode | undefined, driver: string): readonly string[] | undefined {
   const keys = csiNode?.spec.drivers.find(({ name }) => name === driver)?.topologyKeys;
   return keys === undefined || keys.length === 0 ? undefined : keys;
 }
