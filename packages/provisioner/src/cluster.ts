@@ -43,6 +43,8 @@ export interface Cluster {
   attributesClasses: Informer<VolumeAttributesClass> | undefined;
 }
 
+const BETA_CLASS_ANNOTATION = 'volume.beta.kubernetes.io/storage-class';
+
 /** Which of the optional parts are watched. */
 export interface Interests {
   snapshots: boolean;
@@ -66,6 +68,11 @@ export function dataSourceOf(claim: PersistentVolumeClaim): DataSource | undefin
   const { dataSource, dataSourceRef } = claim.spec;
   if (dataSource !== undefined) return from(dataSource);
   return dataSourceRef === undefined ? undefined : from(dataSourceRef);
+}
+
+/** The class that the claim names; the annotation is from before the field, and beats it. */
+export function classNameOf({ metadata, spec }: PersistentVolumeClaim): string | undefined {
+  return metadata.annotations?.[BETA_CLASS_ANNOTATION] ?? spec.storageClassName;
 }
 
 /** A claim wants its source until it has a volume. */
@@ -107,7 +114,7 @@ export function createCluster(options: { client: Client; clock: Clock; random: R
     });
   return {
     claims: watch(persistentVolumeClaims, {
-      byClass: (claim) => (stillWantsSource(claim) && claim.spec.storageClassName !== undefined ? [claim.spec.storageClassName] : []),
+      byClass: (claim) => (stillWantsSource(claim) ? [classNameOf(claim) ?? ''] : []),
       byAttributesClass: (claim) => (stillWantsSource(claim) && claim.spec.volumeAttributesClassName ? [claim.spec.volumeAttributesClassName] : []),
       restoring: wanted('VolumeSnapshot'),
       cloning: wanted('PersistentVolumeClaim'),

@@ -17,6 +17,28 @@ export class ParameterError extends Error {
   override readonly name = 'ParameterError';
 }
 
+/** Spellings from before the reserved prefix. They still count, and unlike today's go to the driver too, as upstream has it. */
+const DEPRECATED: Readonly<Record<string, string>> = {
+  csiProvisionerSecret: 'provisioner',
+  csiControllerPublishSecret: 'controller-publish',
+  csiNodeStageSecret: 'node-stage',
+  csiNodePublishSecret: 'node-publish',
+};
+
+/** The parameters with deprecated spellings under today's names as well. @throws ParameterError where a class uses both */
+function withDeprecated(parameters: Readonly<Record<string, string>>): Map<string, string> {
+  const all = new Map(Object.entries(parameters).filter(([key]) => key.startsWith(RESERVED_PARAMETER_PREFIX)));
+  for (const [old, purpose] of Object.entries(DEPRECATED))
+    for (const part of ['Name', 'Namespace']) {
+      const value = parameters[`${old}${part}`];
+      const today = `${RESERVED_PARAMETER_PREFIX}${purpose}-secret-${part.toLowerCase()}`;
+      if (value === undefined) continue;
+      if (all.has(today)) throw new ParameterError(`the class says the same twice: ${old}${part} and ${today}; keep the latter`);
+      all.set(today, value);
+    }
+  return all;
+}
+
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 
@@ -48,7 +70,7 @@ function secretFor(purpose: string, given: ReadonlyMap<string, string>, claim: P
 
 /** @throws ParameterError naming the parameter and what is wrong with it */
 export function resolveParameters(parameters: Readonly<Record<string, string>>, claim: PersistentVolumeClaim, volumeName: string): ClassParameters {
-  const reserved = new Map(Object.entries(parameters).filter(([key]) => key.startsWith(RESERVED_PARAMETER_PREFIX)));
+  const reserved = withDeprecated(parameters);
   const forDriver = Object.fromEntries(Object.entries(parameters).filter(([key]) => !key.startsWith(RESERVED_PARAMETER_PREFIX)));
   const known = new Set([
     `${RESERVED_PARAMETER_PREFIX}fstype`,

@@ -19,7 +19,7 @@ import {
   type VolumeSnapshotContent,
 } from '@snapshot-stack/api-types';
 import { isReachable } from '../volume/affinity.ts';
-import type { DataSource } from '../cluster.ts';
+import { classNameOf, type DataSource } from '../cluster.ts';
 import type { VolumeAttributesClass } from '../kinds.ts';
 import type { ClaimPlan, Origin } from './plan.ts';
 import { judgeClone, judgeSnapshot } from './source.ts';
@@ -82,7 +82,7 @@ export function decideClaim(seen: SeenClaim): ClaimPlan {
   if (marked && saved === undefined && bound !== '' && bound !== seen.volumeName)
     return { kind: 'abandon', claim, storageClass, origin: originForAbandon(seen), attributesClass: seen.attributesClass, saved };
   if (saved !== undefined || bound !== '') return marked ? { kind: 'unmark', claim } : settled('the claim has its volume');
-  if (storageClass === undefined) return { kind: 'waiting', why: `waiting for StorageClass ${claim.spec.storageClassName ?? ''}, which does not exist` };
+  if (storageClass === undefined) return { kind: 'waiting', why: `waiting for StorageClass ${classNameOf(claim) ?? ''}, which does not exist` };
   if (storageClass.provisioner !== driver) return settled(`the class ${storageClass.metadata.name ?? ''} is of ${storageClass.provisioner}`);
   if (storageClass.volumeBindingMode === 'WaitForFirstConsumer' && selected === '') return settled('a pod that uses the claim has to be scheduled first');
   if (seen.node !== undefined && selected === '') {

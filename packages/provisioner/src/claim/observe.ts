@@ -1,7 +1,7 @@
 // Gathers all that one decision about a claim needs, from the caches.
 import { persistentVolumeClaims, referenceGrants, type PersistentVolumeClaim } from '@snapshot-stack/api-types';
 import { KubeError } from '@snapshot-stack/runtime';
-import { dataSourceOf, type DataSource } from '../cluster.ts';
+import { classNameOf, dataSourceOf, type DataSource } from '../cluster.ts';
 import type { Hands } from '../hands.ts';
 import { volumeNameFor, type SeenClaim } from './decide.ts';
 
@@ -16,7 +16,7 @@ export async function observeClaim(key: string, hands: Hands, signal: AbortSigna
   const name = claim === undefined ? '' : volumeNameFor(claim, parsed['volume-name-prefix'], parsed['volume-name-uuid-length']);
   return {
     claim,
-    storageClass: cluster.classes.cache.get(claim?.spec.storageClassName ?? ''),
+    storageClass: cluster.classes.cache.get(claim === undefined ? '' : (classNameOf(claim) ?? '')),
     driver: driver.name,
     abilities: driver.abilities,
     volumeName: name,

@@ -20,9 +20,10 @@ export interface SeenVolume {
   place: Readonly<Record<string, string>> | undefined;
 }
 
+/** Made by this driver's provisioner; or by nobody who says so, as volumes made by hand, and of this driver. */
 export function isOurVolume(volume: PersistentVolume, driver: string): boolean {
   const by = volume.metadata.annotations?.[Annotation.provisionedBy];
-  return by === driver && volume.spec.csi?.driver === driver;
+  return volume.spec.csi?.driver === driver && (by ?? driver) === driver;
 }
 
 export function decideVolume({ volume, driver, attachments, place }: SeenVolume): VolumePlan {
