@@ -56,6 +56,8 @@ export interface ProvisionerStart {
   args?: readonly string[];
   env?: Record<string, string>;
   socket?: string;
+  /** Around each call that changes something at the driver. */
+  csiHooks?: { before?(method: string): void; after?(method: string): void };
   hooks?: ClientHooks;
 }
 
@@ -142,13 +144,14 @@ export class Scene implements AsyncDisposable {
     });
   }
 
-  async startProvisioner({ args = [], env = {}, hooks = {}, socket = this.#socket }: ProvisionerStart = {}): Promise<Running> {
+  async startProvisioner({ args = [], env = {}, hooks = {}, socket = this.#socket, csiHooks = {} }: ProvisionerStart = {}): Promise<Running> {
     const client = createClient(this.api.adminConnection, { userAgent: 'csi-provisioner/test' });
     const csi = connectCsi({ endpoint: socket });
     const options = checkOptions(flags.parse(['--retry-interval-start=20ms', '--retry-interval-max=200ms', '--worker-threads=4', ...args], {}), env);
     const driver = await connectDriver(csi, 5_000, this.#end.signal, options.node !== undefined);
     const metrics = createMetrics();
-    const parts = { client: wrapClient(client, hooks), driver, options, clock: systemClock, random: Math.random, log, metrics, host: 'test' };
+    const hooked = { ...driver, csi: { ...csi, controller: withHooks(csi, csiHooks) } };
+    const parts = { client: wrapClient(client, hooks), driver: hooked, options, clock: systemClock, random: Math.random, log, metrics, host: 'test' };
     return this.#run(createProvisioner(parts), metrics, () => {
       client.close();
       csi.close();
@@ -259,6 +262,24 @@ export class Scene implements AsyncDisposable {
     const { items } = await this.client.list(persistentVolumes);
     return items.map(({ spec }: PersistentVolume) => spec.csi?.volumeHandle ?? '').sort();
   }
+}
+
+function withHooks({ controller }: CsiConnection, { before, after }: NonNullable<ProvisionerStart['csiHooks']>): CsiConnection['controller'] {
+  return {
+    ...controller,
+    createVolume: async (request, options) => {
+      before?.('createVolume');
+      const answer = await controller.createVolume(request, options);
+      after?.('createVolume');
+      return answer;
+    },
+    deleteVolume: async (request, options) => {
+      before?.('deleteVolume');
+      const answer = await controller.deleteVolume(request, options);
+      after?.('deleteVolume');
+      return answer;
+    },
+  };
 }
 
 /** Whether it became true within 15 s. */
