@@ -20,7 +20,7 @@ import { parseAllDocuments } from 'yaml';
 import { HELM_PIN, findOrBuildHelm, runHelm } from '../src/charts/helm.ts';
 import { applied, foreignCrds } from './charts-cluster.ts';
 
-const found = findOrBuildHelm();
+const found = await findOrBuildHelm();
 const root = process.getuid?.() === 0 ? '' : 'mounts need root';
 const missing = found.kind === 'missing' ? found.why : root;
 const NAMESPACE = 'kube-system';

@@ -17,7 +17,7 @@ import { parse, parseAllDocuments, stringify } from 'yaml';
 import { HELM_PIN, findOrBuildHelm, runHelm, runHelmBeside } from '../src/charts/helm.ts';
 import { applied, foreignCrds } from './charts-cluster.ts';
 
-const found = findOrBuildHelm();
+const found = await findOrBuildHelm();
 const helm = found.kind === 'found' ? found.helm : '';
 const why = found.kind === 'found' ? '' : ` (not possible here: ${found.why})`;
 const charts = fileURLToPath(new URL('../../charts/', import.meta.url));

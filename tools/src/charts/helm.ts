@@ -40,19 +40,28 @@ export function findHelm(env: Readonly<Record<string, string | undefined>> = pro
 }
 
 /** Finds Helm, or builds the pinned one: a few minutes with Go and its module proxy, once. */
-export function findOrBuildHelm(env: Readonly<Record<string, string | undefined>> = process.env): Found {
+export async function findOrBuildHelm(env: Readonly<Record<string, string | undefined>> = process.env): Promise<Found> {
   const found = findHelm(env);
   if (found.kind === 'found' || env['HELM']) return found;
   const go = GO_PLACES.find((program) => runs(program, ['version']));
   if (go === undefined) return { kind: 'missing', why: `${found.why}; and there is no Go to build it with` };
   mkdirSync(CACHE, { recursive: true });
-  const build = spawnSync(go, ['install', `${HELM_PIN.module}@${HELM_PIN.version}`], {
-    env: { ...process.env, GOBIN: CACHE, GOFLAGS: '-buildvcs=false' },
-    encoding: 'utf8',
-    timeout: BUILD_WITHIN_MS,
+  const problem = await buildBeside(go);
+  if (problem === undefined && existsSync(`${CACHE}/helm`)) return { kind: 'found', helm: `${CACHE}/helm` };
+  return { kind: 'missing', why: `go install ${HELM_PIN.module}@${HELM_PIN.version} failed: ${problem ?? 'it left no program'}` };
+}
+
+/** Resolves with the last line of what Go said against it. */
+function buildBeside(go: string): Promise<string | undefined> {
+  const env = { ...process.env, GOBIN: CACHE, GOFLAGS: '-buildvcs=false' };
+  return new Promise((resolve) => {
+    execFile(
+      go,
+      ['install', `${HELM_PIN.module}@${HELM_PIN.version}`],
+      { env, timeout: BUILD_WITHIN_MS, maxBuffer: OUTPUT_MAX_BYTES },
+      (error, _stdout, stderr) => resolve(error === null ? undefined : lastLine(stderr)),
+    );
   });
-  if (build.status === 0 && existsSync(`${CACHE}/helm`)) return { kind: 'found', helm: `${CACHE}/helm` };
-  return { kind: 'missing', why: `go install ${HELM_PIN.module}@${HELM_PIN.version} failed: ${lastLine(build.stderr)}` };
 }
 
 function lastLine(text: string | null): string {
