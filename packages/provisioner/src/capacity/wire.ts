@@ -57,6 +57,9 @@ export function createCapacity(parts: CapacityParts): CapacityWork {
   return new Capacity(parts);
 }
 
+// A burst of volumes is told of in one write per second, not in one for each volume.
+const VOLUMES_PAUSE_MS = 1_000;
+
 /** A label's value has at most 63 characters. */
 function managedByOf(node: string | undefined): string {
   return node === undefined ? 'external-provisioner' : `external-provisioner-${node}`.slice(0, 63).replace(/[^A-Za-z0-9]+$/, '');
@@ -162,7 +165,7 @@ class Capacity implements CapacityWork {
     });
     // A volume more or less changes the room of its class; of others that share its pool the next poll tells.
     const usedUp = ({ spec }: PersistentVolume): void => {
-      for (const key of this.#wanted) if (spotOfKey(key).className === spec.storageClassName) this.#queue.add(key);
+      for (const key of this.#wanted) if (spotOfKey(key).className === spec.storageClassName) this.#queue.addAfter(key, VOLUMES_PAUSE_MS);
     };
     cluster.volumes.on({ added: usedUp, deleted: usedUp });
     const changed = (object: CsiStorageCapacity): void => this.#queue.add(keyOfSpot(spotOf(object)));

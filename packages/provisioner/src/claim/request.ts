@@ -133,6 +133,7 @@ export function volumeObject(parts: VolumeParts): PersistentVolume {
     nodeExpandSecretRef: secrets['node-expand'],
   };
   const affinity = affinityOf(volume);
+  // With another policy upstream puts the finalizer on, too, and takes it off at its next look: two writes for nothing.
   const deletes = (storageClass.reclaimPolicy ?? 'Delete') === 'Delete';
   return {
     metadata: {
