@@ -7,6 +7,7 @@ export * from './core.ts';
 export * from './snapshot.ts';
 export * from './group-snapshot.ts';
 export * from './quantity.ts';
+export { isReachableFrom, matchesLabels, termAllows, type LabelSelectorLike, type Labels, type NodeLike } from './selectors.ts';
 export * from './time.ts';
 export * from './validate.ts';
 export { snapshotCrdFiles, snapshotCrds, snapshotKinds } from './crds/index.ts';

@@ -1,8 +1,7 @@
 // The two kinds that register admission webhooks: their fields, defaults and errors.
 // Source: k8s.io/kubernetes/pkg/apis/admissionregistration/{v1/defaults.go,validation/validation.go}.
-import type { KubeObject } from '@snapshot-stack/api-types';
+import type { KubeObject, LabelSelectorLike } from '@snapshot-stack/api-types';
 import { CompileError } from '../cel/issues.ts';
-import type { LabelSelectorLike } from '../auth/label-match.ts';
 import type { WebhookClientConfig } from '../http/call-webhook.ts';
 import type { Strategy } from '../registry/resource.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../schema/field-error.ts';

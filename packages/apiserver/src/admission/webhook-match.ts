@@ -1,11 +1,15 @@
 // Which requests a webhook is called for. Source: k8s.io/apiserver/pkg/admission/plugin/webhook/predicates.
-import type { KubeObject } from '@snapshot-stack/api-types';
-import { parseLabelSelector, type LabelPredicate } from '../auth/label-match.ts';
+import { matchesLabels, type KubeObject, type LabelSelectorLike } from '@snapshot-stack/api-types';
 import type { ResourceDefinition } from '../registry/resource.ts';
 import type { Attributes } from '../registry/writer.ts';
 import type { Webhook, WebhookRule } from './webhook-configuration.ts';
 
-const everyLabel: LabelPredicate = () => true;
+type LabelPredicate = (labels: Readonly<Record<string, string>>) => boolean;
+
+const predicate =
+  (selector: LabelSelectorLike | undefined): LabelPredicate =>
+  (labels) =>
+    matchesLabels(selector ?? {}, labels);
 
 /** Predicates of one webhook, made once for each configuration. */
 export interface CompiledWebhook {
@@ -20,8 +24,8 @@ export function compileWebhook(webhook: Webhook, configuration: string): Compile
   return {
     webhook,
     configuration,
-    matchesNamespace: namespaceSelector === undefined ? everyLabel : parseLabelSelector(namespaceSelector),
-    matchesObject: objectSelector === undefined ? everyLabel : parseLabelSelector(objectSelector),
+    matchesNamespace: predicate(namespaceSelector),
+    matchesObject: predicate(objectSelector),
   };
 }
 

@@ -1,8 +1,7 @@
 // Role-based access control: who may do what, by the roles and bindings in the store. Bindings are indexed by
 // subject, so that a decision looks only at those of the one who asks; any change of them drops the index.
 // Source: k8s.io/kubernetes/plugin/pkg/auth/authorizer/rbac.
-import type { KubeObject } from '@snapshot-stack/api-types';
-import { parseLabelSelector, type LabelSelectorLike } from './label-match.ts';
+import { matchesLabels, type KubeObject, type LabelSelectorLike } from '@snapshot-stack/api-types';
 import type { User } from '../registry/writer.ts';
 import type { Store } from '../store/store.ts';
 import { allows, type AccessRequest, type PolicyRule } from './rbac-rules.ts';
@@ -93,13 +92,13 @@ export class Rbac {
 
   /** The rules of the roles that an aggregating role gathers; in a cluster a controller writes them into it. */
   #aggregated({ aggregationRule, metadata }: Role): PolicyRule[] {
-    const selectors = (aggregationRule?.clusterRoleSelectors ?? []).map(parseLabelSelector);
+    const selectors = aggregationRule?.clusterRoleSelectors ?? [];
     if (selectors.length === 0) return [];
     return this.#store
       .collection(`${GROUP}/clusterroles`)
       .list('')
       .map((entry) => entry.object as Role)
-      .filter((role) => role.metadata.name !== metadata.name && selectors.some((matches) => matches(role.metadata.labels ?? {})))
+      .filter((role) => role.metadata.name !== metadata.name && selectors.some((selector) => matchesLabels(selector, role.metadata.labels ?? {})))
       .flatMap((role) => role.rules ?? []);
   }
 

@@ -1,6 +1,12 @@
 // Which volumes suit a claim. Pure. Rules: the PersistentVolume binder of Kubernetes (csi-behaviour: binding).
-import { compareQuantities, isBeingDeleted, type LabelSelector, type PersistentVolume, type PersistentVolumeClaim } from '@snapshot-stack/api-types';
-import { nodeFits } from '../node-labels.ts';
+import {
+  compareQuantities,
+  isBeingDeleted,
+  isReachableFrom,
+  matchesLabels,
+  type PersistentVolume,
+  type PersistentVolumeClaim,
+} from '@snapshot-stack/api-types';
 
 export function volumeModeOf(object: PersistentVolume | PersistentVolumeClaim): 'Filesystem' | 'Block' {
   return object.spec.volumeMode ?? 'Filesystem';
@@ -33,8 +39,8 @@ export function bestVolume(
   const reserved = suiting.find((volume) => isFor(volume, claim));
   if (reserved !== undefined) return reserved;
   return suiting
-    .filter((volume) => volume.spec.claimRef === undefined && selects(claim.spec.selector, volume.metadata.labels ?? {}))
-    .filter((volume) => nodeLabels === undefined || nodeFits(volume, nodeLabels))
+    .filter((volume) => volume.spec.claimRef === undefined && matchesLabels(claim.spec.selector ?? {}, volume.metadata.labels ?? {}))
+    .filter((volume) => nodeLabels === undefined || isReachableFrom(volume, { labels: nodeLabels }))
     .toSorted((a, b) => compareQuantities(storageOf(a.spec.capacity), storageOf(b.spec.capacity)))[0];
 }
 
@@ -44,17 +50,4 @@ export function requestOf(claim: PersistentVolumeClaim): string {
 
 export function storageOf(sizes: Readonly<Record<string, string>> | undefined): string {
   return sizes?.['storage'] ?? '0';
-}
-
-function selects(selector: LabelSelector | undefined, labels: Readonly<Record<string, string>>): boolean {
-  const wanted = Object.entries(selector?.matchLabels ?? {});
-  return (
-    wanted.every(([key, value]) => labels[key] === value) &&
-    (selector?.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-      const value = labels[key];
-      if (operator === 'Exists') return value !== undefined;
-      if (operator === 'DoesNotExist') return value === undefined;
-      return operator === 'In' ? value !== undefined && values.includes(value) : value === undefined || !values.includes(value);
-    })
-  );
 }

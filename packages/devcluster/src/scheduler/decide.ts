@@ -4,12 +4,13 @@ import {
   Annotation,
   annotationOf,
   isBeingDeleted,
+  isReachableFrom,
   type PersistentVolume,
   type PersistentVolumeClaim,
   type Pod,
   type StorageClass,
 } from '@snapshot-stack/api-types';
-import { nodeFits, podFits } from '../node-labels.ts';
+import { podFits } from '../node-labels.ts';
 import { act, settled, type Plan } from '../plan.ts';
 
 export interface ClaimOfPod {
@@ -53,7 +54,7 @@ function judge({ name, claim, volume, storageClass }: ClaimOfPod, node: Schedule
   if (isBeingDeleted(claim)) return fault(`persistentvolumeclaim "${name}" is being deleted`);
   if (claim.status?.phase === 'Lost') return fault(`persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${claim.spec.volumeName}"`);
   if (claim.status?.phase === 'Bound') {
-    if (volume !== undefined && !nodeFits(volume, node.labels)) return fault("node(s) didn't match PersistentVolume's node affinity");
+    if (volume !== undefined && !isReachableFrom(volume, node)) return fault("node(s) didn't match PersistentVolume's node affinity");
     return { kind: 'usable' };
   }
   if (storageClass?.volumeBindingMode !== 'WaitForFirstConsumer') return fault('pod has unbound immediate PersistentVolumeClaims');

@@ -17,8 +17,8 @@ import {
   type StorageClass,
   type VolumeSnapshot,
   type VolumeSnapshotContent,
+  isReachableFrom,
 } from '@snapshot-stack/api-types';
-import { isReachable } from '../volume/affinity.ts';
 import { classNameOf, type DataSource } from '../cluster.ts';
 import type { VolumeAttributesClass } from '../kinds.ts';
 import type { ClaimPlan, Origin } from './plan.ts';
@@ -130,7 +130,7 @@ function judgeSource(seen: SeenClaim, claim: PersistentVolumeClaim): Judged {
 function sourceElsewhere({ source, content, sourceVolume, node, labels }: SeenClaim): string | undefined {
   const of = content?.metadata.labels?.[Label.managedBy];
   if (source?.kind === 'VolumeSnapshot' && of !== undefined && node !== of) return `its snapshot is at node ${of}, whose provisioner takes the claim`;
-  if (source?.kind === 'PersistentVolumeClaim' && sourceVolume !== undefined && !isReachable(sourceVolume, labels))
+  if (source?.kind === 'PersistentVolumeClaim' && sourceVolume !== undefined && !isReachableFrom(sourceVolume, { labels }))
     return 'the volume to clone is at another node, whose provisioner takes the claim';
   return undefined;
 }

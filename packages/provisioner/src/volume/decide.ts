@@ -1,7 +1,6 @@
 // What to do about one PersistentVolume of ours: hold it while its data must not be forgotten, delete its data
 // when its claim has gone and its policy says so. Pure.
-import { Annotation, Finalizer, hasFinalizer, isBeingDeleted, type PersistentVolume, type VolumeAttachment } from '@snapshot-stack/api-types';
-import { isReachable } from './affinity.ts';
+import { Annotation, Finalizer, hasFinalizer, isBeingDeleted, type PersistentVolume, type VolumeAttachment, isReachableFrom } from '@snapshot-stack/api-types';
 
 export type VolumePlan =
   | { kind: 'settled'; why: string }
@@ -29,7 +28,8 @@ export function isOurVolume(volume: PersistentVolume, driver: string): boolean {
 export function decideVolume({ volume, driver, attachments, place }: SeenVolume): VolumePlan {
   if (volume === undefined) return { kind: 'settled', why: 'the volume is gone' };
   if (!isOurVolume(volume, driver)) return { kind: 'settled', why: `the volume was not made by ${driver}` };
-  if (place !== undefined && !isReachable(volume, place)) return { kind: 'settled', why: 'the volume is at another node, whose provisioner sees to it' };
+  if (place !== undefined && !isReachableFrom(volume, { labels: place }))
+    return { kind: 'settled', why: 'the volume is at another node, whose provisioner sees to it' };
   const held = hasFinalizer(volume, Finalizer.provisionedVolume);
   const phase = volume.status?.phase ?? 'Pending';
   if (volume.spec.persistentVolumeReclaimPolicy !== 'Delete')

@@ -1,9 +1,7 @@
 // Which node's sidecar handles a volume's snapshots, in distributed mode (--enable-distributed-snapshotting).
-import type { Node, NodeSelectorTerm, PersistentVolume } from '@snapshot-stack/api-types';
+import { termAllows, type Node, type PersistentVolume } from '@snapshot-stack/api-types';
 
 export type NodeChoice = { kind: 'anywhere' } | { kind: 'node'; name: string } | { kind: 'none'; problem: string };
-
-type Requirement = NonNullable<NodeSelectorTerm['matchExpressions']>[number];
 
 // A label's value may have 63 characters; a node's name may have 253.
 const LABEL_VALUE_MAX = 63;
@@ -16,7 +14,7 @@ export function chooseNode(volume: PersistentVolume, candidates: readonly Node[]
   const terms = volume.spec.nodeAffinity?.required?.nodeSelectorTerms;
   if (terms === undefined || terms.length === 0) return { kind: 'anywhere' };
   const names = candidates
-    .filter((node) => terms.some((term) => matchesTerm(node, term)))
+    .filter(({ metadata: { name, labels = {} } }) => terms.some((term) => termAllows(term, { name, labels })))
     .map((node) => node.metadata.name ?? '')
     .sort();
   const [name] = names;
@@ -31,33 +29,4 @@ export function indexedPairs(volume: PersistentVolume): readonly string[] | unde
   const pairs = terms.map((term) => term.matchExpressions?.find(({ operator }) => operator === 'In'));
   if (pairs.some((found) => found === undefined)) return undefined;
   return pairs.flatMap((found) => (found?.values ?? []).map((value) => `${found?.key}=${value}`));
-}
-
-function matchesTerm(node: Node, term: NodeSelectorTerm): boolean {
-  const { matchExpressions = [], matchFields = [] } = term;
-  // An empty term matches nothing. Source: Kubernetes API reference, NodeSelectorTerm.
-  if (matchExpressions.length + matchFields.length === 0) return false;
-  return (
-    matchExpressions.every((requirement) => meets(node.metadata.labels?.[requirement.key], requirement)) &&
-    matchFields.every((requirement) => meets(requirement.key === 'metadata.name' ? node.metadata.name : undefined, requirement))
-  );
-}
-
-function meets(value: string | undefined, { operator, values = [] }: Requirement): boolean {
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    case 'Gt':
-      return value !== undefined && Number(value) > Number(values[0]);
-    case 'Lt':
-      return value !== undefined && Number(value) < Number(values[0]);
-    default:
-      return false;
-  }
 }

@@ -1,7 +1,7 @@
 // Deployments, DaemonSets, StatefulSets and ReplicaSets: what the server fills in, and the rules that keep a workload
 // and its pods together. There are no controllers for them here: they are kept, not run.
 // Source: pkg/apis/apps/v1/defaults.go and pkg/apis/apps/validation.
-import type { KubeObject } from '@snapshot-stack/api-types';
+import { matchesLabels, type KubeObject } from '@snapshot-stack/api-types';
 import { deepEqual } from '../../registry/deep-equal.ts';
 import type { Strategy } from '../../registry/resource.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../../schema/field-error.ts';
@@ -27,27 +27,6 @@ function setRolling(spec: Fields, field: string, parameters: Fields): void {
   if (strategy['type'] === 'RollingUpdate') strategy['rollingUpdate'] = { ...parameters, ...part(strategy, 'rollingUpdate') };
 }
 
-/** True when every label and expression of the selector holds for the labels. */
-export function selects(selector: Fields, labels: Fields): boolean {
-  const byLabel = Object.entries(part(selector, 'matchLabels')).every(([name, value]) => labels[name] === value);
-  return byLabel && items(selector, 'matchExpressions').every((expression) => holds(fieldsOf(expression as object), labels));
-}
-
-function holds(expression: Fields, labels: Fields): boolean {
-  const value = labels[text(expression, 'key')];
-  const values = items(expression, 'values');
-  switch (text(expression, 'operator')) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    default:
-      return value === undefined;
-  }
-}
-
 function isEmpty(selector: Fields): boolean {
   return Object.keys(part(selector, 'matchLabels')).length === 0 && items(selector, 'matchExpressions').length === 0;
 }
@@ -57,7 +36,7 @@ function selectorErrors(spec: Fields): FieldError[] {
   const selector = part(spec, 'selector');
   if (isEmpty(selector)) return [invalid('spec.selector', selector, 'empty selector is invalid for workload')];
   const labels = part(part(part(spec, 'template'), 'metadata'), 'labels');
-  return selects(selector, labels) ? [] : [invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`')];
+  return matchesLabels(selector, labels) ? [] : [invalid('spec.template.metadata.labels', labels, '`selector` does not match template `labels`')];
 }
 
 function replicaErrors(spec: Fields): FieldError[] {
