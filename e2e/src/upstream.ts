@@ -50,6 +50,12 @@ export async function upstreamProgram(component: UpstreamComponent): Promise<str
   return path;
 }
 
+/** What Go said, on whichever stream, in one line. */
+function wordsOf(error: unknown): string {
+  const { stdout = '', stderr = '', message } = error as Error & { stdout?: string; stderr?: string };
+  return `${stdout}${stderr}`.replaceAll(/\s+/g, ' ').trim().slice(-300) || message;
+}
+
 async function build({ module, version, program, replace }: Upstream, path: string): Promise<void> {
   const go = goCommand();
   const dir = await mkdtemp(join(tmpdir(), 'upstream-'));
@@ -67,18 +73,26 @@ async function build({ module, version, program, replace }: Upstream, path: stri
     await cp(built, `${path}.new`);
     await rename(`${path}.new`, path);
   } catch (error) {
-    throw new Error(`${program} ${version} of upstream cannot be built here: ${(error as Error).message.slice(0, 400)}`, { cause: error });
+    throw new Error(`upstream's ${program} ${version} cannot be built here: ${wordsOf(error)}`, { cause: error });
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
 }
 
-/** Why upstream's programs are out of reach on this machine; undefined when they can be had. */
+// What Go says when modules cannot be had, as against when they do not compile.
+const OUT_OF_REACH = /dial tcp|no such host|not available|403 |404 |i\/o timeout|connection refused|module lookup disabled|TLS handshake|ENOENT/;
+
+/**
+ * Builds all of upstream's programs, or says why they are out of reach on this machine; undefined when they are there.
+ * @throws Error when they could be had and do not compile
+ */
 export async function upstreamMissing(): Promise<string | undefined> {
   try {
-    await run(goCommand(), ['version']);
+    for (const component of Object.keys(UPSTREAM) as UpstreamComponent[]) await upstreamProgram(component);
     return undefined;
-  } catch {
-    return 'Go is not installed';
+  } catch (error) {
+    const { message } = error as Error;
+    if (OUT_OF_REACH.test(message)) return message;
+    throw error;
   }
 }

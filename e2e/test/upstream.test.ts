@@ -12,7 +12,6 @@ import { upstreamMissing, upstreamProgram, type UpstreamComponent } from '../src
 import { until } from '../src/wait.ts';
 
 const missing = process.getuid?.() === 0 ? await upstreamMissing() : 'mounts and loop devices need root';
-const BUILD_WITHIN_MS = 900_000;
 const HALVES = ['snapshot-controller', 'csi-snapshotter'] as const satisfies UpstreamComponent[];
 
 /** Each way to make, keep and restore a snapshot once. */
@@ -35,7 +34,7 @@ describe.skipIf(missing !== undefined)(`beside upstream's components${missing ==
   const built = new Map<UpstreamComponent, string>();
   beforeAll(async () => {
     for (const component of [...HALVES, 'provisioner'] as const) built.set(component, await upstreamProgram(component));
-  }, BUILD_WITHIN_MS);
+  });
 
   it.each<[string, UpstreamComponent[]]>([
     ["upstream's controller with our sidecar", ['snapshot-controller']],
