@@ -9,6 +9,8 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { canMount, has, hasLoops, startTestDriver, type TestDriver } from './harness.ts';
 
 const VERSION = 'v5.6.0';
+/** Where it is installed when it is not on the PATH. */
+const GO = existsSync('/usr/local/go/bin/go') ? '/usr/local/go/bin/go' : 'go';
 const CACHE = fileURLToPath(new URL(`../../../node_modules/.cache/csi-sanity-${VERSION}`, import.meta.url));
 const CSI_SANITY = join(CACHE, 'csi-sanity');
 
@@ -26,7 +28,7 @@ interface Spec {
 function install(): void {
   if (existsSync(CSI_SANITY)) return;
   mkdirSync(CACHE, { recursive: true });
-  execFileSync('go', ['install', `github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity@${VERSION}`], {
+  execFileSync(GO, ['install', `github.com/kubernetes-csi/csi-test/v5/cmd/csi-sanity@${VERSION}`], {
     env: { ...process.env, GOBIN: CACHE, GOFLAGS: '-mod=mod' },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -53,7 +55,7 @@ async function run(driver: TestDriver, access: 'mount' | 'block'): Promise<Spec[
   return (suite?.SpecReports ?? []).filter((spec) => spec.LeafNodeType === 'It');
 }
 
-const skipReason = !has('go') ? 'Go is missing' : !canMount ? 'mounting needs root' : !hasLoops ? 'loop devices are missing' : undefined;
+const skipReason = !has(GO) ? 'Go is missing' : !canMount ? 'mounting needs root' : !hasLoops ? 'loop devices are missing' : undefined;
 
 describe(`csi-sanity ${VERSION}${skipReason === undefined ? '' : ` (skipped: ${skipReason})`}`, () => {
   let driver: TestDriver | undefined;

@@ -222,7 +222,7 @@ export class Scene implements AsyncDisposable {
     return this.client.delete(resource, resource.namespaced ? { name, namespace } : { name });
   }
 
-  /** The object once it is as wanted. @throws Error with its last state after 15 s */
+  /** The object once it is as wanted. @throws Error with its last state after 30 s */
   async until<T extends KubeObject>(resource: Resource<T>, name: string, wanted: (object: T) => boolean, namespace = NAMESPACE): Promise<T> {
     let last: T | undefined;
     const isAsWanted = await waitFor(async () => {
@@ -283,7 +283,7 @@ function withHooks({ controller }: CsiConnection, { before, after }: NonNullable
 }
 
 /** Whether it became true within 15 s. */
-export async function waitFor(isSo: () => Promise<boolean> | boolean, timeoutMs = 15_000): Promise<boolean> {
+export async function waitFor(isSo: () => Promise<boolean> | boolean, timeoutMs = 30_000): Promise<boolean> {
   const deadline = Date.now() + timeoutMs;
   while (Date.now() < deadline) {
     if (await isSo()) return true;
